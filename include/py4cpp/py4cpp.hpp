@@ -1,0 +1,18 @@
+// Everything: use Python, in a process of its own, from C++.
+#pragma once
+
+#include <py4cpp/array.hpp>
+#include <py4cpp/config.hpp>
+#include <py4cpp/convert.hpp>
+#include <py4cpp/error.hpp>
+#include <py4cpp/errors.hpp>
+#include <py4cpp/future.hpp>
+#include <py4cpp/object.hpp>
+#include <py4cpp/python.hpp>
+#include <py4cpp/value.hpp>
+
+#include <xtensor/xarray.hpp>
+#include <xtensor/xbuilder.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>

@@ -1,0 +1,232 @@
+// Value: one Python value in C++. Immutable, 24 bytes, cheap to copy: numbers and texts up to 15 bytes lie in it, all
+// else is shared. Copying, destroying, comparing, hashing and printing never recurse, whatever the nesting. Values may
+// be used from any thread. Only what is marked so asks Python, and only on a handle.
+#pragma once
+
+#include <py4cpp/any_array.hpp>
+#include <py4cpp/collections.hpp>
+#include <py4cpp/handle.hpp>
+#include <py4cpp/shared_node.hpp>
+
+#include <boost/multiprecision/cpp_int.hpp>
+
+#include <complex>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace py4cpp {
+
+using BigInt = boost::multiprecision::cpp_int;
+using Bytes = std::vector<std::byte>;
+
+struct None {
+  friend constexpr bool operator==(None, None) noexcept { return true; }
+};
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"  // scoped, so nothing is shadowed; GCC warns of py4cpp::boolean all the same
+#endif
+enum class Kind : std::uint8_t {
+  none, boolean, integer, big_integer, floating, complex, string, bytes, list, tuple, set, dict, array, object
+};
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+// Python's name for it: "int", "str", "ndarray", ...
+std::string_view to_string(Kind kind) noexcept;
+
+// How a C++ type becomes a Value and is made from one; specialise it to make a type of your own travel, before its
+// first use:  static Value to(const T&);  static T from(const Value&);  either may be left out.
+template <class T>
+struct Convert;
+
+template <class T>
+concept ToPython = requires(T&& x) {
+  { Convert<std::decay_t<T>>::to(std::forward<T>(x)) } -> std::same_as<Value>;
+};
+
+template <class T>
+concept FromPython = requires(const Value& v) {
+  { Convert<T>::from(v) } -> std::convertible_to<T>;
+};
+
+namespace detail {
+
+// A text of up to 15 bytes.
+struct ShortText {
+  static constexpr std::size_t capacity = 15;
+  char text[capacity];
+  std::uint8_t size;
+};
+struct LongTextNode { SharedNode node; };
+struct BytesNode { SharedNode node; };
+struct BigIntNode { SharedNode node; };
+
+template <class T, class... Listed>
+concept OneOf = (std::same_as<T, Listed> || ...);
+
+template <class T>
+concept ValueKind = OneOf<T, None, bool, std::int64_t, BigInt, double, std::complex<double>, std::string, Bytes, List,
+                          Tuple, Set, Dict, AnyArray, Object>;
+
+}  // namespace detail
+
+class Value {
+ public:
+  Value() noexcept = default;  // None
+
+  // From anything that has a Convert. One template: overloads would turn literals and lambdas into bool.
+  template <class T>
+    requires(!std::same_as<std::remove_cvref_t<T>, Value> && ToPython<T>)
+  Value(T&& x)  // NOLINT(google-explicit-constructor): a value may be written wherever one is wanted
+      : Value(Convert<std::decay_t<T>>::to(std::forward<T>(x))) {}
+
+  Kind kind() const noexcept;
+
+  // Whether it holds exactly this one of the fourteen kinds.
+  template <class T>
+  bool is() const noexcept {
+    static_assert(detail::ValueKind<T>, "is<T>() takes only the types that a Value holds: None, bool, std::int64_t, "
+                  "BigInt, double, std::complex<double>, std::string, Bytes, List, Tuple, Set, Dict, AnyArray, Object");
+    if constexpr (std::same_as<T, std::string>) return kind() == Kind::string;
+    else return get_if<T>() != nullptr;
+  }
+
+  // The value as T. A handle is fetched from Python first. Throws ConversionError.
+  template <class T>
+  T as() const {
+    static_assert(FromPython<T>, "no Convert<T>::from(const Value&) for this type");
+    return Convert<T>::from(*this);
+  }
+
+  // As Python's len(): elements, pairs, code points, bytes, the first extent. Throws Error(invalid) where there is
+  // none. Asks Python on a handle.
+  std::size_t size() const;
+  // As in Python: position (negative counts from the end) or key; a set's elements by position. Throws Error(invalid)
+  // when there is no such item. Asks Python on a handle.
+  Value item(const Value& key) const;
+  template <ToPython K>
+  Value operator[](K&& key) const {
+    return item(Value(std::forward<K>(key)));
+  }
+
+  // What it holds without a copy, or null; not for text. Valid as long as this Value.
+  template <class T>
+  const T* get_if() const noexcept;
+  // The text of a string, empty for other kinds. Valid as long as this Value.
+  std::string_view text() const noexcept;
+
+  // Local: same kind and contents, so 1 != 1.0 and NaN differs from itself; handles by identity; sets and dicts in any
+  // order.
+  friend bool operator==(const Value& a, const Value& b) { return equal(a, b); }
+  // As Python's repr(); arrays of more than 1000 elements by shape and dtype, handles as "<object 17>".
+  friend std::string to_string(const Value& value) { return value.describe(); }
+  friend std::ostream& operator<<(std::ostream& out, const Value& value) { return print(out, value); }
+
+  // One of exactly the kinds; what Convert is built on. A BigInt that fits becomes an integer.
+  static Value make(None) noexcept { return {}; }
+  static Value make(bool x) noexcept { return native<bool>(x); }
+  static Value make(std::int64_t x) noexcept { return native<std::int64_t>(x); }
+  static Value make(std::uint64_t x);
+  static Value make(BigInt x);
+  static Value make(double x) noexcept { return native<double>(x); }
+  static Value make(std::complex<double> x) noexcept {
+    return native<std::complex<double>>(x);
+  }
+  static Value make(std::string_view utf8);
+  static Value make(std::string&& utf8);
+  static Value make(Bytes x);
+  static Value make(List x) noexcept { return native<List>(std::move(x)); }
+  static Value make(Tuple x) noexcept { return native<Tuple>(std::move(x)); }
+  static Value make(Set x) noexcept { return native<Set>(std::move(x)); }
+  static Value make(Dict x) noexcept { return native<Dict>(std::move(x)); }
+  static Value make(AnyArray x) noexcept { return native<AnyArray>(std::move(x)); }
+  static Value make(Object x) noexcept { return native<Object>(std::move(x)); }
+
+  // Equal values have equal hashes. Arrays count by dtype and shape, handles by identity.
+  std::size_t hash() const;
+
+ private:
+  // In the order of Kind, a long text last.
+  using Storage = std::variant<None, bool, std::int64_t, detail::BigIntNode, double, std::complex<double>,
+                               detail::ShortText, detail::BytesNode, List, Tuple, Set, Dict, AnyArray, Object,
+                               detail::LongTextNode>;
+
+  // A type of its own, so that nobody's Convert is asked about it.
+  struct Native {
+    Storage storage;
+  };
+
+  explicit Value(Native&& native) noexcept : storage_(std::move(native.storage)) {}
+  template <class T, class... Args>
+  static Value native(Args&&... args) {
+    return Value(Native{Storage(std::in_place_type<T>, std::forward<Args>(args)...)});
+  }
+  static bool equal(const Value& a, const Value& b);
+  static std::ostream& print(std::ostream& out, const Value& value);
+  std::string describe() const;
+
+  Storage storage_;
+};
+
+static_assert(sizeof(Value) <= 24);
+
+inline Kind Value::kind() const noexcept {
+  constexpr std::size_t long_text = std::variant_size_v<Storage> - 1;
+  return storage_.index() == long_text ? Kind::string : static_cast<Kind>(storage_.index());
+}
+
+template <class T>
+const T* Value::get_if() const noexcept {
+  static_assert(detail::ValueKind<T> && !std::same_as<T, std::string>, "text() reads a string");
+  if constexpr (std::same_as<T, BigInt>) {
+    const auto* held = std::get_if<detail::BigIntNode>(&storage_);
+    return held == nullptr ? nullptr : &static_cast<const detail::Boxed<BigInt>*>(held->node.get())->value;
+  } else if constexpr (std::same_as<T, Bytes>) {
+    const auto* held = std::get_if<detail::BytesNode>(&storage_);
+    return held == nullptr ? nullptr : &static_cast<const detail::Boxed<Bytes>*>(held->node.get())->value;
+  } else {
+    return std::get_if<T>(&storage_);
+  }
+}
+
+inline std::string_view Value::text() const noexcept {
+  if (const auto* held = std::get_if<detail::ShortText>(&storage_)) return {held->text, held->size};
+  if (const auto* held = std::get_if<detail::LongTextNode>(&storage_)) {
+    return static_cast<const detail::Boxed<std::string>*>(held->node.get())->value;
+  }
+  return {};
+}
+
+template <ToPython T>
+Value to_value(T&& x) {
+  return Value(std::forward<T>(x));
+}
+
+template <class T>
+T from_value(const Value& value) {
+  return value.as<T>();
+}
+
+}  // namespace py4cpp
+
+template <>
+struct std::hash<py4cpp::Value> {
+  std::size_t operator()(const py4cpp::Value& value) const { return value.hash(); }
+};
+
+#include <py4cpp/collections_inline.hpp>
+#include <py4cpp/convert_scalar.hpp>

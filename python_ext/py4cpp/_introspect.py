@@ -1,0 +1,73 @@
+"""What a host asks about Python objects, and what an exception says of itself. Called by the library and the extension."""
+
+import sys
+
+
+def type_name(thing):
+    """"dict", "numpy.ndarray": qualified, without "builtins."."""
+    kind = type(thing)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def slots(thing):
+    """The names of its attributes that aren't callable, without running any property."""
+    return [name for name in dir(thing) if not _is_method(thing, name)]
+
+
+def methods(thing):
+    """The names of its attributes that are callable."""
+    return [name for name in dir(thing) if _is_method(thing, name)]
+
+
+def _is_method(thing, name):
+    import inspect
+
+    try:
+        found = inspect.getattr_static(thing, name)
+    except AttributeError:  # made on demand
+        try:
+            found = getattr(thing, name)
+        except Exception:
+            return False
+    if isinstance(found, (classmethod, staticmethod)):
+        return callable(found.__func__)
+    return callable(found)
+
+
+def help_text(thing):
+    """What help() would show."""
+    import pydoc
+
+    return pydoc.render_doc(thing, renderer=pydoc.plaintext)
+
+
+_frames = {}
+
+
+def through_cpp(traceback, name):
+    """The traceback as seen from outside of a C++ function that Python called: with a frame for it in front."""
+    from types import TracebackType
+
+    frame = _frames.get(name)
+    if frame is None:
+        code = compile("frame = _getframe()", "<C++>", "exec").replace(co_name=name)
+        scope = {"_getframe": sys._getframe, "__name__": "<C++>"}
+        exec(code, scope)
+        frame = scope.pop("frame")
+        if len(_frames) < 256:
+            _frames[name] = frame
+    return TracebackType(traceback, frame, 0, 1)
+
+
+_LONGEST = 64 * 1024
+
+
+def traceback_text(exception, chain):
+    """Python's full text, the middle left out where it is very long."""
+    import traceback
+
+    text = "".join(traceback.format_exception(exception, chain=chain))
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}\n  ... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

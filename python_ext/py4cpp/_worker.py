@@ -1,0 +1,80 @@
+"""The start of a worker process: `python -c` runs main(), which returns when the host has said goodbye."""
+
+import atexit
+import io
+import sys
+
+from . import _code, _native
+
+_FAILED = 70  # exit code: the worker couldn't start
+
+
+def main(read_descriptor, write_descriptor):
+    """Serves the host at the other end of two pipes. Returns to let Python end as it always does."""
+    capture_stdout, startup = _native.connect(read_descriptor, write_descriptor)
+    atexit.register(_native.ending)  # the first to be registered is the last to run
+    sys.argv = [""]
+    _clean_main()
+    if capture_stdout:
+        sys.stdout = sys.__stdout__ = _output_stream()
+    elif sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
+    if startup:
+        _run_startup(startup)
+    _native.serve()
+
+
+def sent_arrays():
+    """For py.stats(): arrays and bytes that went to C++, shared and copied."""
+    sent = _native.stats()
+    return [sent["arrays_shared"], sent["arrays_copied"], sent["bytes_shared"], sent["bytes_copied"]]
+
+
+stats = _native.stats
+
+
+def _clean_main():
+    """What the bootstrap left in __main__ goes: the namespace is the user's."""
+    namespace = vars(sys.modules["__main__"])
+    for name in [name for name in namespace if not (name.startswith("__") and name.endswith("__"))]:
+        del namespace[name]
+
+
+def _run_startup(text):
+    try:
+        exec(_code.compile_text("exec", text, ()), vars(sys.modules["__main__"]))
+    except SystemExit:
+        raise
+    except BaseException:
+        import traceback
+
+        sys.stderr.write("py4cpp: the start-up code failed:\n")
+        traceback.print_exc()
+        sys.exit(_FAILED)
+
+
+class _HostOutput(io.RawIOBase):
+    """Sends what is written to the host, in order with the replies."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        with memoryview(data) as view, view.cast("B") as flat:
+            _native.output(flat)
+            return len(flat)
+
+    def fileno(self):
+        return 1
+
+    @property
+    def mode(self):
+        return "wb"
+
+    @property
+    def name(self):
+        return "<stdout>"
+
+
+def _output_stream():
+    return io.TextIOWrapper(_HostOutput(), encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)

@@ -1,0 +1,20 @@
+// The Python object behind an array in shared memory: the base of every ndarray on a block, so that the block lives as
+// long as the last view of it. Created with the GIL held; dies wherever Python drops it, also at interpreter shutdown.
+#pragma once
+
+#include "block.hpp"
+#include "refs.hpp"
+
+#include <cstddef>
+#include <memory>
+
+namespace py4cpp {
+
+// A py4cpp._native.SharedBlock, which offers the block's bytes through the buffer protocol. A read-only one keeps numpy
+// from making an array on it writable again.
+Ref make_shared_block(std::shared_ptr<Block> block, bool writable);
+
+// The block that the address lies in or just past, if a SharedBlock on it is alive; else null. Needs the GIL.
+std::shared_ptr<Block> exported_block(const std::byte* address) noexcept;
+
+}  // namespace py4cpp

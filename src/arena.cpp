@@ -1,0 +1,297 @@
+#include "arena.hpp"
+
+#include <py4cpp/error.hpp>
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace py4cpp {
+
+namespace {
+
+constexpr std::size_t largest = std::size_t{1} << 46;  // bytes; beyond any address space, and rounding up can't overflow
+constexpr std::uint64_t first_segment = std::uint64_t{1} << 20;
+constexpr std::uint64_t largest_shared_segment = std::uint64_t{64} << 20;
+
+std::uint64_t automatic_cache_limit() noexcept {
+  constexpr std::uint64_t most = std::uint64_t{1} << 30;
+  struct statvfs facts {};
+  if (::statvfs("/dev/shm", &facts) != 0) return most;
+  return std::min(most, static_cast<std::uint64_t>(facts.f_blocks) * facts.f_frsize / 4);
+}
+
+std::uint64_t resolved(std::uint64_t cache_limit) noexcept {
+  return cache_limit == ArenaLimits::automatic ? automatic_cache_limit() : cache_limit;
+}
+
+std::size_t whole_pages(std::size_t bytes) noexcept {
+  return (bytes + Segment::page - 1) / Segment::page * Segment::page;
+}
+
+}  // namespace
+
+class Arena::ArenaBlock final : public Block {
+ public:
+  ArenaBlock(const BlockPlace& place, std::shared_ptr<Segment> segment, std::weak_ptr<Arena> owner,
+             FreeSpace::RangeId range) noexcept
+      : Block(place, std::move(segment)), owner_(std::move(owner)), range_(range) {}
+  ~ArenaBlock() override {
+    if (const auto owner = owner_.lock()) owner->recycle(range_);
+  }
+
+ private:
+  std::weak_ptr<Arena> owner_;
+  FreeSpace::RangeId range_;
+};
+
+Arena::Arena(const ArenaLimits& limits)
+    : shared_memory_limit_(limits.shared_memory_limit), cache_limit_(resolved(limits.cache_limit)) {
+  // A janitor that comes between creating the lease and locking it costs us the id, nothing else.
+  for (int attempt = 0; attempt < 100 && !lease_; ++attempt) {
+    id_ = make_arena_id();
+    lease_ = Lease::acquire(id_);
+  }
+  if (!lease_) throw Error(ErrorKind::exhausted, "something keeps taking new files in /dev/shm away");
+}
+
+Arena::~Arena() { close(); }
+
+std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
+  if (!made_in_.same_process()) {
+    throw Error(ErrorKind::invalid, "a forked child can't allocate from its parent's shared memory");
+  }
+  bytes = std::max<std::size_t>(bytes, 64);
+  if (bytes > largest) throw OutOfSharedMemory(bytes, largest, "no address space is that large");
+  std::unique_lock lock(mutex_);
+  FreeSpace::RangeId range = FreeSpace::none;
+  while ((range = closed_ ? FreeSpace::none : space_.take(bytes)) == FreeSpace::none) grow(lock, bytes);
+  return make_block(range, bytes);
+}
+
+std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t bytes) {
+  const std::uint32_t index = space_.segment(range);
+  const std::shared_ptr<Segment>& segment = segments_[index].segment;
+  try {
+    const BlockPlace place{id_, space_.generation(range), segment->number(), space_.offset(range), bytes};
+    auto block = std::make_shared<ArenaBlock>(place, segment, weak_from_this(), range);
+    space_.block(range) = block;
+    return block;
+  } catch (...) {
+    space_.give(range);
+    throw;
+  }
+}
+
+// Makes room for a block of that many bytes, if need be by a new segment. Another thread may still take it first.
+void Arena::grow(std::unique_lock<std::mutex>& lock, std::size_t bytes) {
+  const FreeSpace::Kind kind = FreeSpace::kind_for(bytes);
+  const std::size_t least = whole_pages(FreeSpace::capacity_for(bytes));
+  std::size_t wanted = least;
+  if (kind != FreeSpace::Kind::whole) {
+    // What is cached in other sizes comes first.
+    if (!closed_ && space_.bytes_mergeable() >= bytes) {
+      space_.merge();
+      if (space_.has_room(bytes)) return;
+    }
+    const std::uint64_t doubled = std::clamp(space_.bytes_of(kind), first_segment, largest_shared_segment);
+    wanted = std::max<std::size_t>(least, std::min(doubled, std::max(first_segment, cache_limit_)));
+  }
+  if (try_grow(lock, wanted, bytes)) return;
+  // Short of memory: first what is warm goes, then what would be room for more.
+  give_back(lock, 0);
+  if (wanted > least && try_grow(lock, wanted, bytes)) return;
+  create_segment(lock, least, bytes);
+}
+
+bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked) {
+  try {
+    create_segment(lock, bytes, asked);
+    return true;
+  } catch (const OutOfSharedMemory&) {
+    return false;
+  }
+}
+
+// Creating takes long, so the lock is let go meanwhile; `bytes_coming_` keeps the limit and close() right.
+void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked) {
+  if (closed_) throw Error(ErrorKind::invalid, "shared memory is closed: the program is ending");
+  const std::uint64_t used = bytes_total_ + bytes_coming_;
+  if (shared_memory_limit_ != 0 && (bytes > shared_memory_limit_ || used > shared_memory_limit_ - bytes)) {
+    throw OutOfSharedMemory(asked, shared_memory_limit_ > used ? shared_memory_limit_ - used : 0,
+                            "shared_memory_limit is " + std::to_string(shared_memory_limit_) + " bytes");
+  }
+  const std::uint32_t number = fresh_number();
+  bytes_coming_ += bytes;
+  std::shared_ptr<Segment> segment;
+  std::exception_ptr failure;
+  lock.unlock();
+  try {
+    segment = Segment::create(id_, number, bytes, asked);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  bytes_coming_ -= bytes;
+  came_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  add_segment(std::move(segment), FreeSpace::kind_for(asked));
+}
+
+void Arena::add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind) {
+  const auto vacant = std::find_if(segments_.begin(), segments_.end(), [](const Mapped& m) { return !m.segment; });
+  const auto index = static_cast<std::uint32_t>(vacant - segments_.begin());
+  if (vacant == segments_.end()) segments_.emplace_back();
+  const auto placed = by_address_.emplace(segment->data(), index).first;
+  try {
+    space_.add_segment(index, segment->size(), kind);
+  } catch (...) {
+    by_address_.erase(placed);
+    throw;
+  }
+  bytes_total_ += segment->size();
+  segments_[index] = {std::move(segment), ++clock_, false};
+}
+
+// Numbers wrap after four billion segments; one that is still in use is passed over.
+std::uint32_t Arena::fresh_number() {
+  const auto used = [this](std::uint32_t number) {
+    return std::any_of(segments_.begin(), segments_.end(),
+                       [number](const Mapped& m) { return m.segment && m.segment->number() == number; });
+  };
+  if (next_number_ == ~std::uint32_t{0}) wrapped_ = true;
+  std::uint32_t number = next_number_++;
+  while (wrapped_ && used(number)) number = next_number_++;
+  return number;
+}
+
+void Arena::recycle(FreeSpace::RangeId range) noexcept {
+  if (!made_in_.same_process()) return;
+  std::unique_lock lock(mutex_);
+  const std::uint32_t index = space_.segment(range);
+  space_.give(range);
+  if (space_.idle(index)) segments_[index].idle_since = ++clock_;
+  if (cached() > cache_limit_) give_back(lock, cache_limit_);
+}
+
+std::uint64_t Arena::cached() const noexcept { return bytes_total_ - space_.bytes_live(); }
+
+// Retires idle segments, the longest idle first, until no more than `keep` bytes are cached.
+void Arena::give_back(std::unique_lock<std::mutex>& lock, std::uint64_t keep) noexcept {
+  while (cached() > keep && space_.idle_segments() > 0) {
+    std::shared_ptr<Segment> segment = take_oldest_idle();
+    const auto observers = observers_;
+    lock.unlock();
+    segment->unlink();
+    if (observers) {
+      for (const auto& weak : *observers) {
+        if (const auto observer = weak.lock()) observer->retired(segment->number());
+      }
+    }
+    segment.reset();  // unmapping takes long
+    lock.lock();
+  }
+}
+
+std::shared_ptr<Segment> Arena::take_oldest_idle() noexcept {
+  std::uint32_t oldest = 0;
+  bool found = false;
+  for (std::uint32_t index = 0; index < segments_.size(); ++index) {
+    if (!segments_[index].segment || !space_.idle(index)) continue;
+    if (!found || segments_[index].idle_since < segments_[oldest].idle_since) oldest = index;
+    found = true;
+  }
+  space_.remove_segment(oldest);
+  std::shared_ptr<Segment> segment = std::move(segments_[oldest].segment);
+  segments_[oldest].segment.reset();
+  by_address_.erase(segment->data());
+  bytes_total_ -= segment->size();
+  return segment;
+}
+
+std::shared_ptr<Block> Arena::find(std::uint64_t generation) const noexcept {
+  if (!made_in_.same_process()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const FreeSpace::RangeId range = space_.with_generation(generation);
+  return range == FreeSpace::none ? nullptr : space_.block(range).lock();
+}
+
+std::shared_ptr<Block> Arena::containing(const void* address) const noexcept {
+  if (!made_in_.same_process()) return nullptr;
+  const auto* const byte = static_cast<const std::byte*>(address);
+  const std::lock_guard lock(mutex_);
+  auto found = by_address_.upper_bound(byte);
+  if (found == by_address_.begin()) return nullptr;
+  --found;
+  const auto offset = static_cast<std::size_t>(byte - found->first);
+  if (offset >= segments_[found->second].segment->size()) return nullptr;
+  const FreeSpace::RangeId range = space_.at(found->second, offset);
+  return range == FreeSpace::none ? nullptr : space_.block(range).lock();
+}
+
+void Arena::trim() noexcept {
+  if (!made_in_.same_process()) return;
+  std::unique_lock lock(mutex_);
+  space_.merge();
+  give_back(lock, 0);
+}
+
+void Arena::set_limits(const ArenaLimits& limits) noexcept {
+  if (!made_in_.same_process()) return;
+  const std::uint64_t cache_limit = resolved(limits.cache_limit);
+  std::unique_lock lock(mutex_);
+  shared_memory_limit_ = limits.shared_memory_limit;
+  cache_limit_ = cache_limit;
+  give_back(lock, cache_limit_);
+}
+
+ArenaStats Arena::stats() const noexcept {
+  if (!made_in_.same_process()) return {};
+  const std::lock_guard lock(mutex_);
+  return {by_address_.size(), space_.live_ranges(), space_.bytes_live(), cached()};
+}
+
+void Arena::observe(std::weak_ptr<SegmentObserver> observer) {
+  if (!made_in_.same_process()) return;
+  const std::lock_guard lock(mutex_);
+  Observers observers;
+  if (observers_) {
+    std::copy_if(observers_->begin(), observers_->end(), std::back_inserter(observers),
+                 [](const auto& weak) { return !weak.expired(); });
+  }
+  observers.push_back(std::move(observer));
+  observers_ = std::make_shared<const Observers>(std::move(observers));
+}
+
+void Arena::bequeath(const Block& block) noexcept {
+  if (!made_in_.same_process()) return;
+  const std::lock_guard lock(mutex_);
+  const FreeSpace::RangeId range = space_.with_generation(block.place().generation);
+  if (block.place().arena != id_ || range == FreeSpace::none) return;
+  space_.keep(range);
+  segments_[space_.segment(range)].bequeathed = true;
+  bequeathed_ = true;
+}
+
+void Arena::close() noexcept {
+  if (!made_in_.surely_same_process()) return;
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  came_.wait(lock, [this] { return bytes_coming_ == 0; });
+  for (const Mapped& mapped : segments_) {
+    if (!mapped.segment) continue;
+    if (mapped.bequeathed) {
+      mapped.segment->bequeath();
+    } else {
+      mapped.segment->unlink();
+    }
+  }
+  if (lease_ && bequeathed_) lease_->leave_behind();
+  lease_.reset();
+}
+
+}  // namespace py4cpp

@@ -1,0 +1,125 @@
+// The arena: this process's own shared memory, from which every block it owns is allocated. Its bookkeeping is private
+// memory; its segments carry payload only. Held by shared_ptr; any thread; no user code runs under its lock, and system
+// calls (creating, unlinking, unmapping a segment) are made without it. In a forked child allocating throws, and nothing
+// else has an effect.
+#pragma once
+
+#include "block.hpp"
+#include "fork_mark.hpp"
+#include "free_space.hpp"
+#include "lease.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace py4cpp {
+
+struct ArenaLimits {
+  static constexpr std::uint64_t automatic = ~std::uint64_t{0};  // the smaller of 1 GiB and a quarter of /dev/shm
+
+  std::uint64_t shared_memory_limit = 0;    // bytes of all segments; 0: as much as there is
+  std::uint64_t cache_limit = automatic;    // bytes kept warm that no live block uses
+};
+
+struct ArenaStats {
+  std::uint64_t live_segments = 0;
+  std::uint64_t live_blocks = 0;
+  std::uint64_t bytes_live = 0;    // of live blocks, with what rounding up costs
+  std::uint64_t bytes_cached = 0;  // of segments, in no live block
+};
+
+class SegmentObserver {
+ public:
+  // The name is gone and no block of the segment lives, here or lent: peers may drop their mappings. Called from
+  // whatever thread freed or trimmed, without locks.
+  virtual void retired(std::uint32_t segment) noexcept = 0;
+
+ protected:
+  ~SegmentObserver() = default;  // observers are held weakly, never owned through this
+};
+
+class Arena : public std::enable_shared_from_this<Arena> {
+ public:
+  // Takes a lease under a new id before anything else. Throws Error(exhausted) where /dev/shm can't be used.
+  explicit Arena(const ArenaLimits& limits = {});
+  ~Arena();  // as close(); live blocks keep their pages
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  const ArenaId& id() const noexcept { return id_; }
+
+  // A block of at least 64 bytes, 64-byte aligned, contents undefined (warm memory is not cleared). Throws
+  // OutOfSharedMemory, Error(invalid) in a forked child or after close().
+  std::shared_ptr<Block> allocate(std::size_t bytes);
+  std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;  // the live block, or null; constant time
+  std::shared_ptr<Block> containing(const void* address) const noexcept;  // the live block, or null; logarithmic
+
+  void trim() noexcept;  // gives back every segment that carries no live block
+  void set_limits(const ArenaLimits& limits) noexcept;
+  ArenaStats stats() const noexcept;
+  void observe(std::weak_ptr<SegmentObserver> observer);
+
+  // For a block that a peer which outlives us still uses: it stays allocated for the rest of our life, and the name of
+  // its segment, with our lease, is left to that peer (BlockLedger::close).
+  void bequeath(const Block& block) noexcept;
+
+  // Removes every name that isn't bequeathed; from then on allocating throws. Blocks stay valid.
+  void close() noexcept;
+
+ private:
+  class ArenaBlock;
+  struct Mapped {  // indexed as in FreeSpace
+    std::shared_ptr<Segment> segment;
+    std::uint64_t idle_since = 0;  // `clock_` when its last block was freed
+    bool bequeathed = false;
+  };
+  using Observers = std::vector<std::weak_ptr<SegmentObserver>>;
+
+  // All but recycle() with mutex_ held; those given the lock let go of it meanwhile.
+  std::shared_ptr<Block> make_block(FreeSpace::RangeId range, std::size_t bytes);
+  void grow(std::unique_lock<std::mutex>& lock, std::size_t bytes);
+  bool try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
+  void create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
+  void add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind);
+  std::uint32_t fresh_number();
+  void recycle(FreeSpace::RangeId range) noexcept;
+  void give_back(std::unique_lock<std::mutex>& lock, std::uint64_t keep) noexcept;
+  std::shared_ptr<Segment> take_oldest_idle() noexcept;
+  std::uint64_t cached() const noexcept;
+
+  const ForkMark made_in_;
+  ArenaId id_;  // written by the constructor alone
+
+  mutable std::mutex mutex_;
+  std::condition_variable came_;  // bytes_coming_ has shrunk
+  // Guarded by mutex_:
+  FreeSpace space_;
+  std::vector<Mapped> segments_;
+  std::map<const std::byte*, std::uint32_t> by_address_;
+  std::uint64_t shared_memory_limit_;
+  std::uint64_t cache_limit_;
+  std::uint64_t bytes_total_ = 0;    // of segments
+  std::uint64_t bytes_coming_ = 0;   // of segments being created outside the lock
+  std::uint64_t clock_ = 0;
+  std::uint32_t next_number_ = 0;
+  bool wrapped_ = false;             // numbers have been used before
+  bool closed_ = false;
+  std::shared_ptr<const Observers> observers_;
+  bool bequeathed_ = false;  // some segment is
+  std::optional<Lease> lease_;
+};
+
+// The one arena of this process, made at first use after sweeping what dead processes left. Its names go at normal
+// exit, after ordinary static objects are destroyed.
+std::shared_ptr<Arena> process_arena();
+
+// Sets the limits of the process's arena; the first call wins, whether or not the arena exists yet.
+void configure_process_arena(const ArenaLimits& limits);
+
+}  // namespace py4cpp

@@ -1,0 +1,189 @@
+#include "channel.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace py4cpp {
+
+namespace {
+
+constexpr std::size_t read_size = 64 * 1024;  // a pipe's usual capacity: one read takes all of it
+constexpr std::size_t kept_size = 1024 * 1024;  // buffers larger than this are given back when empty
+constexpr std::size_t flush_size = 256 * 1024;  // written at a time: others wait for the writing half meanwhile
+
+constexpr std::size_t padded(std::size_t size) { return (size + 7) / 8 * 8; }
+
+void make_non_blocking(int descriptor) {
+  const int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) {
+    throw Error(ErrorKind::disconnected, std::string("the channel's pipe can't be used: ") + std::strerror(errno));
+  }
+}
+
+unsigned usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return std::thread::hardware_concurrency();
+  return static_cast<unsigned>(CPU_COUNT(&set));
+}
+
+}  // namespace
+
+// ---- Spin
+
+// Spinning pays only when the other side can run at the same time.
+Spin::Spin(std::chrono::microseconds longest)
+    : longest_(usable_cpus() > 1 ? longest : std::chrono::microseconds(0)) {}
+
+// After n misses in a row only every 2^n-th wait spins (n at most 6): an answer that takes long costs little, and one
+// that becomes quick again is noticed.
+std::chrono::nanoseconds Spin::budget() noexcept {
+  if (longest_.count() == 0) return longest_;
+  const unsigned period = 1u << std::min(misses_, 6u);
+  if (++skipped_ < period) return std::chrono::nanoseconds(0);
+  skipped_ = 0;
+  return longest_;
+}
+
+void Spin::outcome(bool arrived) noexcept { misses_ = arrived ? 0 : misses_ + 1; }
+
+// ---- Channel
+
+Channel::Channel(int read_descriptor, int write_descriptor) try : read_(read_descriptor), write_(write_descriptor) {
+  make_non_blocking(read_);
+  make_non_blocking(write_);
+  read_identity_ = Identity::of(read_);
+  write_identity_ = Identity::of(write_);
+  in_.resize(read_size);
+} catch (...) {
+  close(read_descriptor);
+  close(write_descriptor);
+}
+
+Channel::~Channel() {
+  if (Identity::of(read_) == read_identity_) close(read_);
+  if (Identity::of(write_) == write_identity_) close(write_);
+}
+
+Channel::Identity Channel::Identity::of(int descriptor) noexcept {
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0) return {};
+  return {status.st_dev, status.st_ino};
+}
+
+bool Channel::intact() const noexcept {
+  return Identity::of(read_) == read_identity_ && Identity::of(write_) == write_identity_;
+}
+
+void Channel::make_room(std::size_t message_size) {
+  if (out_start_ > kept_size && out_start_ > out_.size() / 2) {  // a reader that never quite catches up
+    out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_start_));
+    out_start_ = 0;
+  }
+  const std::size_t needed = out_.size() + sizeof(Header) + padded(message_size);
+  if (needed > out_.capacity()) out_.reserve(std::max(needed, 2 * out_.capacity()));
+}
+
+void Channel::queue(std::span<const std::uint8_t> message) {
+  make_room(message.size());
+  const Header header{static_cast<std::uint32_t>(padded(message.size())), out_sequence_++};
+  const auto* first = reinterpret_cast<const std::uint8_t*>(&header);
+  out_.insert(out_.end(), first, first + sizeof header);
+  out_.insert(out_.end(), message.begin(), message.end());
+  out_.resize(out_.size() + header.size - message.size());
+}
+
+bool Channel::flush() {
+  const std::size_t enough = std::min(out_.size(), out_start_ + flush_size);
+  while (out_start_ < enough) {
+    const ssize_t written = write(write_, out_.data() + out_start_, enough - out_start_);
+    if (written > 0) {
+      out_start_ += static_cast<std::size_t>(written);
+    } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      return false;
+    } else if (written < 0 && errno != EINTR) {
+      throw Error(ErrorKind::disconnected, std::string("the pipe to the other side is closed: ") + std::strerror(errno));
+    }
+  }
+  if (out_start_ < out_.size()) return false;
+  out_.clear();
+  out_start_ = 0;
+  if (out_.capacity() > kept_size) out_.shrink_to_fit();
+  return true;
+}
+
+Channel::Arrival Channel::receive() {
+  if (in_start_ == in_end_) {
+    in_start_ = in_end_ = 0;
+    if (in_.size() > kept_size) {
+      in_.resize(read_size);
+      in_.shrink_to_fit();
+    }
+  } else if (in_.size() - in_end_ < read_size) {
+    if (in_start_ > 0) std::memmove(in_.data(), in_.data() + in_start_, in_end_ - in_start_);
+    in_end_ -= in_start_;
+    in_start_ = 0;
+    if (in_.size() - in_end_ < read_size) in_.resize(std::max(in_.size() * 2, in_end_ + read_size));
+  }
+  for (;;) {
+    const ssize_t got = read(read_, in_.data() + in_end_, in_.size() - in_end_);
+    if (got > 0) {
+      in_end_ += static_cast<std::size_t>(got);
+      return Arrival::bytes;
+    }
+    if (got == 0) return Arrival::closed;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Arrival::nothing;
+    if (errno != EINTR) return Arrival::closed;
+  }
+}
+
+std::optional<Channel::Header> Channel::header() const noexcept {
+  Header header;
+  if (in_end_ - in_start_ < sizeof header) return std::nullopt;
+  std::memcpy(&header, in_.data() + in_start_, sizeof header);
+  return header;
+}
+
+bool Channel::whole_message() const noexcept {
+  const auto first = header();
+  return first && in_end_ - in_start_ - sizeof(Header) >= first->size;
+}
+
+std::optional<Message> Channel::next() {
+  const auto first = header();
+  if (!first) return std::nullopt;
+  if (first->sequence != in_sequence_ || first->size % 8 != 0 || first->size == 0 ||
+      first->size > max_message_size + max_message_size / 8) {
+    throw BadMessage("the stream is out of step; something else wrote into the pipe");
+  }
+  if (!whole_message()) return std::nullopt;
+  ++in_sequence_;
+  const std::uint8_t* start = in_.data() + in_start_ + sizeof(Header);
+  in_start_ += sizeof(Header) + first->size;
+  return Message({start, first->size});
+}
+
+void Channel::wait(int wake, bool writing, std::optional<std::chrono::steady_clock::time_point> deadline) const {
+  pollfd watched[3] = {{read_, POLLIN, 0}, {wake, POLLIN, 0}, {write_, POLLOUT, 0}};
+  const nfds_t count = writing ? 3 : 2;
+  timespec left{};
+  const timespec* limit = nullptr;
+  if (deadline) {
+    const auto rest = std::max(std::chrono::nanoseconds(0),
+                               std::chrono::nanoseconds(*deadline - std::chrono::steady_clock::now()));
+    left.tv_sec = static_cast<time_t>(rest.count() / 1'000'000'000);
+    left.tv_nsec = static_cast<long>(rest.count() % 1'000'000'000);
+    limit = &left;
+  }
+  ppoll(watched, count, limit, nullptr);  // whatever the outcome, the caller looks for itself
+}
+
+}  // namespace py4cpp

@@ -1,0 +1,89 @@
+#include <py4cpp/convert_array.hpp>
+
+#include <py4cpp/error.hpp>
+#include <py4cpp/object.hpp>
+
+#include <complex>
+#include <cstring>
+#include <string>
+
+namespace py4cpp::detail {
+
+namespace {
+
+template <class T>
+T load(const AnyArray& array) noexcept {
+  T element;
+  std::memcpy(&element, array.state()->data, sizeof element);
+  return element;
+}
+
+// What a numpy array that has no counterpart here is, and the call that makes one of it; by its dtype.str.
+std::string advice(std::string_view dtype) {
+  const std::string name = "array of dtype " + std::string(dtype) + ": ";
+  const auto has = [&](std::string_view part) { return dtype.find(part) != std::string_view::npos; };
+  if (has("O")) return name + "call .astype('float64'), or .tolist() for a list of its objects";
+  if (has("M") || has("m")) return name + "call .view('int64') for its ticks, or .tolist()";
+  if (dtype == "<V2" || dtype == "|V2") return name + "if it is bfloat16, call .view('uint16')";
+  if (has("V")) return name + "take one field of it, a['name'], or numpy.lib.recfunctions.structured_to_unstructured(a)";
+  if (has("U") || has("S") || has("T")) return name + "call .tolist()";
+  if (has(">")) return name + "call .astype(a.dtype.newbyteorder('='))";
+  return name + "call .astype('float64')";
+}
+
+}  // namespace
+
+Value scalar_of(const AnyArray& array) {
+  using Code = DType::Code;
+  switch (array.dtype().code()) {
+    case Code::boolean: return Value::make(load<std::uint8_t>(array) != 0);
+    case Code::int8: return Value(load<std::int8_t>(array));
+    case Code::int16: return Value(load<std::int16_t>(array));
+    case Code::int32: return Value(load<std::int32_t>(array));
+    case Code::int64: return Value(load<std::int64_t>(array));
+    case Code::uint8: return Value(load<std::uint8_t>(array));
+    case Code::uint16: return Value(load<std::uint16_t>(array));
+    case Code::uint32: return Value(load<std::uint32_t>(array));
+    case Code::uint64: return Value(load<std::uint64_t>(array));
+    case Code::float16: return Value(load<Float16>(array));
+    case Code::float32: return Value(load<float>(array));
+    case Code::complex64: return Value(load<std::complex<float>>(array));
+    case Code::complex128: return Value(load<std::complex<double>>(array));
+    case Code::bfloat16: return Value(load<BFloat16>(array));
+    case Code::float64: break;
+  }
+  return Value(load<double>(array));
+}
+
+Value array_item(const AnyArray& array, std::size_t index) {
+  AnyArray item = array.at(index);
+  return item.dimension() == 0 ? scalar_of(item) : Value::make(std::move(item));
+}
+
+AnyArray array_from(const Value& value) {
+  const Local local(value, Kind::array);
+  if (const auto* array = local->get_if<AnyArray>()) return *array;
+  const Object* object = local->get_if<Object>();
+  if (object != nullptr && dynamic_cast<const RemoteObject*>(object->get()) != nullptr) {
+    std::string dtype;
+    try {
+      dtype = object->attr<Object>("dtype").attr<std::string>("str");
+    } catch (const PythonError&) {  // no array at all
+    }
+    if (!dtype.empty()) throw ConversionError("", "an array of numbers", advice(dtype));
+  }
+  throw_mismatch("array", *local);
+}
+
+void throw_wrong_dimension(std::size_t expected, const AnyArray& found) {
+  throw_mismatch("array of " + std::to_string(expected) + (expected == 1 ? " dimension" : " dimensions"),
+                 Value::make(found));
+}
+
+void throw_wrong_shape(const Shape& expected, const AnyArray& found) {
+  std::string text = "array of shape (";
+  for (std::size_t i = 0; i < expected.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(expected[i]);
+  throw_mismatch(text + ")", Value::make(found));
+}
+
+}  // namespace py4cpp::detail

@@ -1,0 +1,116 @@
+// One message of schemas/wire.fbs: received (Message owns its verified bytes) or being built (MessageBuilder). A Message
+// is a value that moves; small ones need no heap. A MessageBuilder is used by one thread at a time and keeps its memory.
+#pragma once
+
+#include "wire.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace py4cpp {
+
+// FlatBuffers is limited to 2 GiB and merely asserts it; what is larger than this must go through shared memory.
+inline constexpr std::size_t max_message_size = std::size_t{1} << 30;
+
+// Hash of the protocol's text and of the layout of its structs: both sides must have the same.
+std::uint64_t protocol_hash() noexcept;
+
+class Message {
+ public:
+  Message() = default;
+  explicit Message(std::span<const std::uint8_t> bytes);  // copies and verifies; throws BadMessage
+  Message(Message&& other) noexcept { take(other); }
+  Message& operator=(Message&& other) noexcept {
+    if (this != &other) take(other);
+    return *this;
+  }
+
+  bool empty() const noexcept { return size_ == 0; }
+  wire::Body kind() const noexcept { return root().body_type(); }
+  template <class T>
+  const T* as() const noexcept {  // null if it is of another kind
+    return root().body_as<T>();
+  }
+
+ private:
+  const std::uint8_t* data() const noexcept { return large_ ? reinterpret_cast<const std::uint8_t*>(large_.get()) : small_.data(); }
+  const wire::Message& root() const noexcept { return *wire::GetMessage(data()); }
+  void take(Message& other) noexcept;
+
+  static constexpr std::size_t small_size = 256;
+  alignas(8) std::array<std::uint8_t, small_size> small_;
+  std::unique_ptr<std::uint64_t[]> large_;
+  std::size_t size_ = 0;
+};
+
+// What a Failure says of one exception.
+struct WireException {
+  std::string_view type, message, traceback;
+  std::vector<std::string> notes, bases;
+  std::uint32_t cause = 0, context = 0;  // index + 1 in the failure's list
+  std::uint64_t object = 0, host_exception = 0;
+};
+
+struct RequestHead {
+  std::uint64_t id = 0;
+  std::uint64_t under = 0;
+  std::span<const wire::Step> steps;
+  wire::Want want = wire::Want::value;
+  bool keep = false;
+};
+
+// What ended on one side since it last said so.
+struct ReleaseBatch {
+  std::vector<std::uint64_t> objects;
+  std::vector<wire::CallableRelease> callables;
+  std::vector<wire::BlockRelease> blocks;
+  std::vector<std::uint32_t> segments;
+
+  bool empty() const noexcept { return objects.empty() && callables.empty() && blocks.empty() && segments.empty(); }
+  void clear() noexcept;
+};
+
+struct HelloInfo {
+  std::uint64_t protocol = 0;
+  std::string version;
+  int pid = 0;
+  std::uint64_t arena_high = 0, arena_low = 0;
+  std::uint64_t inline_limit = 0, shared_memory_limit = 0, cache_limit = 0;
+  std::uint32_t spin = 0;
+  bool capture_stdout = false;
+  std::string startup;
+  int major = 0, minor = 0, micro = 0, serial = 0;
+  std::string releaselevel;
+
+  static HelloInfo read(const wire::Hello& hello);
+};
+
+// Builds one message after another. Each function returns the finished bytes, valid until the next; throws
+// Error(invalid) if the message would be larger than max_message_size.
+class MessageBuilder {
+ public:
+  using Bytes = std::span<const std::uint8_t>;
+
+  Bytes request(const RequestHead& head, const ValueWriter& values);
+  Bytes reply(std::uint64_t id, const ValueWriter& values);
+  Bytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
+  Bytes release(const ReleaseBatch& batch);
+  Bytes output(wire::Stream stream, std::string_view text);
+  Bytes hello(const HelloInfo& info);
+  Bytes bye();
+
+ private:
+  flatbuffers::Offset<wire::Values> add(const ValueWriter& values);
+  template <class T>
+  Bytes finish(wire::Body kind, flatbuffers::Offset<T> body);
+
+  flatbuffers::FlatBufferBuilder builder_{1024};
+  ValueWriter texts_;
+};
+
+}  // namespace py4cpp

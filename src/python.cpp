@@ -1,0 +1,180 @@
+#include <py4cpp/python.hpp>
+
+#include "guards.hpp"
+#include "worker.hpp"
+
+#include <py4cpp/error.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace py4cpp {
+
+// A Python's worker, and what a new one is given when it is started again. Its address is what guards know it by.
+class Python::State {
+ public:
+  explicit State(Config config) : config_(std::move(config)) { worker_ = fresh(); }
+  ~State() { worker_->stop(); }
+
+  std::shared_ptr<Worker> worker() {
+    const std::lock_guard lock(mutex_);
+    if (config_.restart == Restart::on_next_call && !worker_->alive()) replace();
+    return worker_;
+  }
+  std::shared_ptr<Worker> present() const {
+    const std::lock_guard lock(mutex_);
+    return worker_;
+  }
+
+  void start(bool if_dead) {
+    const std::lock_guard lock(mutex_);
+    if (!worker_->alive()) return replace();
+    if (!if_dead) throw Error(ErrorKind::invalid, "the Python worker is alive: stop() it before start()");
+  }
+
+  void add_export(std::string_view name, const Value& callable) {
+    const std::shared_ptr<Worker> target = worker();
+    assign(*target, name, callable);
+    const std::lock_guard lock(mutex_);
+    std::erase_if(exports_, [&](const auto& known) { return known.first == name; });
+    exports_.emplace_back(name, callable);
+  }
+
+ private:
+  static void assign(Worker& worker, std::string_view name, const Value& value) {
+    const Step steps[] = {{Op::assign}};
+    const Value values[] = {Value::make(name), value};
+    worker.run(Request{steps, values, Want::nothing});
+  }
+
+  std::shared_ptr<Worker> fresh() {
+    std::shared_ptr<Worker> started = Worker::start(config_, this);
+    try {
+      for (const auto& [name, callable] : exports_) assign(*started, name, callable);
+      if (!config_.startup.empty()) {
+        const Step steps[] = {{Op::code}};
+        const Value values[] = {Value::make(config_.startup)};
+        started->run(Request{steps, values, Want::nothing});
+      }
+    } catch (...) {
+      started->stop();
+      throw;
+    }
+    return started;
+  }
+
+  void replace() {
+    worker_->stop();
+    worker_ = fresh();
+  }
+
+  const Config config_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<Worker> worker_;  // never null
+  std::vector<std::pair<std::string, Value>> exports_;
+};
+
+namespace {
+
+template <class State>
+State& checked(const std::unique_ptr<State>& state) {
+  if (!state) throw Error(ErrorKind::invalid, "this Python has been moved from");
+  return *state;
+}
+
+// function(argument) of the worker's own package.
+template <class R>
+R introspect(AsyncPeer& peer, std::string_view function, const Value& argument) {
+  return detail::call_function<R>(peer, "py4cpp._introspect", function, argument);
+}
+
+}  // namespace
+
+Python::Python(Config config) : state_(std::make_unique<State>(std::move(config))) {}
+Python::~Python() = default;
+Python::Python(Python&&) noexcept = default;
+Python& Python::operator=(Python&&) noexcept = default;
+
+std::shared_ptr<AsyncPeer> Python::peer() const { return checked(state_).worker(); }
+
+bool Python::alive() const { return state_ && state_->present()->alive(); }
+
+int Python::pid() const {
+  const auto worker = checked(state_).present();
+  return worker->alive() ? worker->pid() : 0;
+}
+
+void Python::start() { checked(state_).start(false); }
+void Python::start_if_not_alive() { checked(state_).start(true); }
+
+void Python::stop() {
+  if (state_) state_->present()->stop();
+}
+
+void Python::interrupt() { checked(state_).present()->interrupt_oldest(); }
+
+VersionInfo Python::version_info() {
+  const auto worker = checked(state_).worker();
+  const HelloInfo& hello = worker->hello();
+  return {hello.major, hello.minor, hello.micro, hello.releaselevel, hello.serial};
+}
+
+Stats Python::stats() {
+  const auto worker = checked(state_).present();
+  Stats stats = worker->host_stats();
+  if (!worker->alive()) return stats;
+  const auto sent = detail::call_function<std::vector<std::uint64_t>>(*worker, "py4cpp._worker", "sent_arrays");
+  if (sent.size() == 4) {
+    stats.arrays_shared += sent[0];
+    stats.arrays_copied += sent[1];
+    stats.bytes_shared += sent[2];
+    stats.bytes_copied += sent[3];
+  }
+  return stats;
+}
+
+std::filesystem::path Python::cwd() {
+  return detail::call_function<std::filesystem::path>(*peer(), "os", "getcwd");
+}
+
+void Python::chdir(const std::filesystem::path& directory) {
+  detail::call_function<void>(*peer(), "os", "chdir", directory);
+}
+
+Object Python::import(std::string_view module) {
+  const Step steps[] = {{Op::import_module}};
+  const Value values[] = {Value::make(module)};
+  return detail::run<Object>(*peer(), steps, values);
+}
+
+Object Python::reload(const Object& module) {
+  return detail::call_function<Object>(*peer(), "importlib", "reload", module);
+}
+
+std::string Python::help(std::string_view name) {
+  const Step steps[] = {{Op::name}};
+  const Value values[] = {Value::make(name)};
+  const auto worker = peer();
+  return introspect<std::string>(*worker, "help_text", Value(detail::run<Object>(*worker, steps, values)));
+}
+
+std::string Python::help(const Object& object) { return introspect<std::string>(*peer(), "help_text", Value(object)); }
+
+void Python::export_callable(std::string_view name, const Value& callable) {
+  checked(state_).add_export(name, callable);
+}
+
+RemoteObjects::RemoteObjects(const Python& python) : python_(python.state_.get()) {
+  guards::keep_results(python_, checked(python.state_).present()->current_callback());
+}
+RemoteObjects::~RemoteObjects() { guards::end_keep_results(python_); }
+
+Timeout::Timeout(const Python& python, std::chrono::nanoseconds time) : python_(python.state_.get()) {
+  guards::limit_time(python_, guards::Clock::now() + time);
+}
+Timeout::~Timeout() { guards::end_limit_time(python_); }
+
+}  // namespace py4cpp

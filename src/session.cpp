@@ -1,0 +1,305 @@
+#include "session.hpp"
+
+#include "session_parts.hpp"
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace py4cpp {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto release_delay = 50ms;
+
+int make_eventfd() {
+  const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor < 0) throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
+  return descriptor;
+}
+
+MessageBuilder& this_threads_builder() {
+  thread_local MessageBuilder builder;
+  return builder;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::make(Side& side, std::unique_ptr<Channel> channel, std::shared_ptr<Arena> arena,
+                                       const Options& options) {
+  std::shared_ptr<Session> session(new Session(side, std::move(channel), arena, options));
+  session->ledger_->on_release([weak = session->weak_from_this()] {
+    if (const auto alive = weak.lock()) alive->attend_release();
+  });
+  session->ledger_->meet(options.peer_arena);
+  arena->observe(session);
+  return session;
+}
+
+Session::Session(Side& side, std::unique_ptr<Channel> channel, const std::shared_ptr<Arena>& arena,
+                 const Options& options)
+    : side_(side),
+      channel_(std::move(channel)),
+      peer_arena_(options.peer_arena),
+      ledger_(std::make_shared<BlockLedger>(arena)),
+      wake_(make_eventfd()),
+      has_server_(options.has_server),
+      guard_descriptors_(options.guard_descriptors),
+      spin_(options.spin) {}
+
+Session::~Session() {
+  close("the session has ended");
+  ::close(wake_);
+}
+
+// ---- asking
+
+void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
+                    const ValueWriter& values, Sending sending) {
+  const std::uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  const auto message = this_threads_builder().request({id, current(), steps, want, keep}, values);
+
+  Lock lock(mutex_);
+  const bool alone = calls_.size() == 0;
+  send(call, id, keep, message, values);
+  if (sending == Sending::now || alone || channel_->queued() > batch_size) {
+    flush();
+  } else {
+    attend_soon(batch_delay);
+  }
+  if (channel_->queued() > max_queued) drain(lock, max_queued / 2);
+}
+
+Session::Outcome Session::ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
+                              const ValueWriter& values, Deadline deadline) {
+  const std::uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  const auto message = this_threads_builder().request({id, current(), steps, want, keep}, values);
+
+  Lock lock(mutex_);
+  send(call, id, keep, message, values);
+  return wait(lock, call, deadline);
+}
+
+// The call is in calls_ and its message queued, or neither.
+void Session::send(Call& call, std::uint64_t id, bool keep, MessageBuilder::Bytes message, const ValueWriter& values) {
+  assert(call.state_ != Call::State::waiting);
+  if (closed_) throw Error(ErrorKind::disconnected, problem_.empty() ? "the other side has ended" : problem_);
+  call.id_ = id;
+  call.keep_ = keep;
+  calls_.insert(call);
+  call.state_ = Call::State::waiting;
+  try {
+    queue(message, &values);
+  } catch (...) {
+    if (call.state_ == Call::State::waiting) calls_.remove(call);
+    call.state_ = Call::State::idle;
+    throw;
+  }
+  activity_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Session::Outcome Session::wait(Call& call, Deadline deadline) {
+  Lock lock(mutex_);
+  fetch_strays(call);
+  return wait(lock, call, deadline);
+}
+
+bool Session::answered(const Call& call) const {
+  const Lock lock(mutex_);
+  return call.state_ != Call::State::waiting;
+}
+
+bool Session::abandon(Call& call) noexcept {
+  const Lock lock(mutex_);
+  if (call.state_ != Call::State::waiting) return false;
+  calls_.remove(call);
+  call.state_ = Call::State::idle;
+  abandoned_.emplace(call.id_, call.keep_);
+  notify(call);
+  return true;
+}
+
+// ---- what leaves
+
+void Session::queue(MessageBuilder::Bytes message, const ValueWriter* values) {
+  queue_releases();
+  channel_->make_room(message.size());
+  if (values != nullptr) {
+    try {
+      for (const auto& block : values->blocks()) ledger_->lend(block);
+    } catch (const std::exception& error) {  // some are lent in vain, and nothing can tell the other side
+      close_locked(error.what());
+      throw;
+    }
+  }
+  channel_->queue(message);
+}
+
+void Session::queue_releases() {
+  if (!release_pending_.load(std::memory_order_acquire) && !ledger_->has_releases()) return;
+  {
+    const std::lock_guard lock(release_mutex_);
+    std::swap(releases_, sending_);
+    release_pending_.store(false, std::memory_order_relaxed);
+  }
+  std::vector<BlockLedger::Release> blocks;
+  ledger_->take_releases(blocks);
+  for (const auto& block : blocks) {
+    sending_.blocks.emplace_back(block.arena.high, block.arena.low, block.generation, block.count, block.arena.pid);
+  }
+  if (!sending_.empty()) channel_->queue(release_builder_.release(sending_));
+  sending_.clear();
+}
+
+// Writes what the pipe takes. What is left is the leader's to write; if nobody leads, the service thread's, unless this
+// thread is about to lead itself (`leading`).
+void Session::flush(bool leading) noexcept {
+  if (closed_ || channel_->queued() == 0) return;
+  if (guard_descriptors_ && !channel_->intact()) {
+    return close_locked("something in this process has closed or replaced the channel's descriptors");
+  }
+  bool all = false;
+  try {
+    all = channel_->flush();
+  } catch (const std::exception& error) {
+    return close_locked(error.what());
+  }
+  if (draining_ > 0) wake_drained();
+  if (all || leading) return;
+  if (leader_ != nullptr) {
+    if (!polling_writes_) wake_leader();
+  } else {
+    attend_soon(0us);
+  }
+}
+
+void Session::attend_soon(std::chrono::microseconds within) noexcept {
+  if (attended_ && *attended_ <= within) return;
+  attended_ = within;
+  side_.attend(within);
+}
+
+void Session::reply(std::uint64_t id, const ValueWriter& values) {
+  const auto message = this_threads_builder().reply(id, values);
+  const Lock lock(mutex_);
+  if (!closed_) queue(message, &values);
+}
+
+void Session::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
+  const auto message = this_threads_builder().failure(id, exceptions);
+  const Lock lock(mutex_);
+  if (!closed_) queue(message, nullptr);
+}
+
+void Session::print(wire::Stream stream, std::string_view text) {
+  const auto message = this_threads_builder().output(stream, text);
+  Lock lock(mutex_);
+  if (closed_) return;
+  queue(message, nullptr);
+  flush();
+  if (channel_->queued() > max_queued) drain(lock, max_queued / 2);
+}
+
+// ---- what was released: noted by any thread, at any time, in destructors
+
+template <class Note>
+void Session::note_release(Note note) noexcept {
+  {
+    const std::lock_guard lock(release_mutex_);
+    note(releases_);
+    if (release_pending_.exchange(true, std::memory_order_release)) return;  // somebody has been told
+  }
+  attend_release();
+}
+
+void Session::release_object(std::uint64_t id) noexcept {
+  note_release([&](ReleaseBatch& batch) { batch.objects.push_back(id); });
+}
+
+void Session::release_callable(std::uint64_t id, std::uint64_t count) noexcept {
+  note_release([&](ReleaseBatch& batch) { batch.callables.emplace_back(id, count); });
+}
+
+void Session::retired(std::uint32_t segment) noexcept {
+  note_release([&](ReleaseBatch& batch) { batch.segments.push_back(segment); });
+}
+
+// The side may be gone once the session is closed, but handles, blocks and the arena still call.
+void Session::attend_release() noexcept {
+  const std::lock_guard lock(hook_mutex_);
+  if (!hooks_off_) side_.attend(release_delay);
+}
+
+void Session::service() noexcept {
+  const Lock lock(mutex_);
+  if (closed_) return;
+  attended_.reset();
+  try {
+    queue_releases();
+  } catch (const std::exception& error) {
+    return close_locked(error.what());
+  }
+  flush();
+}
+
+void Session::say_bye() noexcept {
+  const auto message = this_threads_builder().bye();
+  const Lock lock(mutex_);
+  if (closed_) return;
+  try {
+    queue(message, nullptr);
+  } catch (const std::exception& error) {
+    return close_locked(error.what());
+  }
+  flush();
+}
+
+// ---- the end
+
+void Session::close(const std::string& problem) noexcept {
+  const Lock lock(mutex_);
+  close_locked(problem);
+}
+
+void Session::close_locked(const std::string& problem) noexcept {
+  if (closed_) return;
+  closed_ = true;
+  problem_ = problem;
+  while (Call* call = calls_.any()) {
+    calls_.remove(*call);
+    settle(*call, Call::State::lost);
+  }
+  for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) wake(*waiter);
+  {
+    const std::lock_guard lock(hook_mutex_);
+    hooks_off_ = true;
+  }
+  side_.closed(problem);
+}
+
+bool Session::closed() const {
+  const Lock lock(mutex_);
+  return closed_;
+}
+
+std::string Session::problem() const {
+  const Lock lock(mutex_);
+  return problem_;
+}
+
+std::uint64_t Session::oldest_call() const {
+  const Lock lock(mutex_);
+  std::uint64_t oldest = 0;
+  calls_.for_each([&](const Call& call) {
+    if (oldest == 0 || call.id_ < oldest) oldest = call.id_;
+  });
+  return oldest;
+}
+
+}  // namespace py4cpp

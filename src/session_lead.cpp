@@ -1,0 +1,139 @@
+// Leading: who reads the channel, and how the lead passes from thread to thread.
+//
+// Why no wake-up is lost, in terms of the lock. Call a waiting thread awake if it is enlisted, doesn't sleep, and is not
+// between offer_lead() and its next look at block()'s loop.
+//   - A thread starts to sleep only in a moment when leader_ is another thread.
+//   - leader_ becomes null in give_up_lead() only. The thread that does this is awake, and goes on in block()'s loop,
+//     where it leads again, or finds another leader, or passes offer_lead() before it runs, resumes or leaves. Only
+//     suspend() comes in between, which is no user code and doesn't wait.
+//   - offer_lead() wakes a sleeper, the heir, if the lead is free; the heir is awake, and the same holds for it. While an
+//     heir is on its way no second one is needed.
+// So there is no moment, with the lock free, in which a thread sleeps, nobody leads and nobody is awake. A thread that
+// finds neither leader nor sleeper when it offers the lead says lead_is_free(); one that comes later leads itself.
+#include "session_parts.hpp"
+
+#include <unistd.h>
+
+namespace py4cpp {
+
+void Session::take_lead(Waiter& me) noexcept {
+  leader_ = &me;
+  service_leads_ = false;
+  lead_announced_ = false;
+}
+
+// Discards what nobody wanted of the last reading; that lets go of the lock.
+void Session::give_up_lead(Lock& lock) noexcept {
+  leader_ = nullptr;
+  if (discarded_.empty()) return;
+  offer_lead();
+  discard_unwanted(lock);
+}
+
+// This thread will not lead for a while: somebody else is to, if nobody does.
+void Session::offer_lead() noexcept {
+  if (leader_ != nullptr || heir_ != nullptr || service_leads_) return;
+  for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
+    if (waiter->sleeping) {
+      heir_ = waiter;
+      return wake(*waiter);
+    }
+  }
+  if (lead_announced_ || closed_) return;
+  lead_announced_ = true;
+  side_.lead_is_free();
+}
+
+void Session::read_once(Lock& lock, Waiter& me) noexcept {
+  take_lead(me);
+  lock.unlock();
+  const auto arrival = receive();
+  lock.lock();
+  arrived(arrival);
+  give_up_lead(lock);
+}
+
+// Reads until there is something for `me` to do, or the deadline. Takes the lead and gives it up.
+void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
+  take_lead(me);
+  for (;;) {
+    flush(true);
+    if (has_work(me) || (deadline && Clock::now() >= *deadline)) break;
+    polling_ = true;
+    polling_writes_ = channel_->queued() > 0;
+    lock.unlock();
+    const auto arrival = read_some(polling_writes_, deadline);
+    lock.lock();
+    if (!polling_) {  // wake_ was written to
+      std::uint64_t wakes = 0;
+      [[maybe_unused]] const auto ignored = ::read(wake_, &wakes, sizeof wakes);
+    }
+    polling_ = polling_writes_ = false;
+    arrived(arrival);
+  }
+  give_up_lead(lock);
+}
+
+// Without the lock: reads what is there, spins a little for it, then blocks until something can be read or written.
+Channel::Arrival Session::read_some(bool writing, Deadline deadline) noexcept {
+  auto arrival = receive();
+  if (arrival != Channel::Arrival::nothing) return arrival;
+  if (const auto budget = spin_.budget(); budget.count() > 0) {
+    const auto until = Clock::now() + budget;
+    do {
+      arrival = receive();
+    } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
+    spin_.outcome(arrival != Channel::Arrival::nothing);
+    if (arrival != Channel::Arrival::nothing) return arrival;
+  }
+  channel_->wait(wake_, writing, deadline);
+  return receive();
+}
+
+Channel::Arrival Session::receive() noexcept {
+  try {
+    return channel_->receive();
+  } catch (const std::exception&) {
+    starved_ = true;
+    return Channel::Arrival::closed;
+  }
+}
+
+// Once is enough until it looks.
+void Session::wake_leader() noexcept {
+  if (!polling_) return;
+  polling_ = false;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = ::write(wake_, &one, sizeof one);
+}
+
+// ---- the service thread
+
+bool Session::lead_idle() {
+  const Lock lock(mutex_);
+  if (closed_) return false;
+  if (leader_ != nullptr || heir_ != nullptr) return false;
+  for (const Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
+    if (waiter->sleeping) return false;
+  }
+  service_leads_ = true;
+  return true;
+}
+
+bool Session::pump_idle() {
+  Lock lock(mutex_);
+  if (!service_leads_ || closed_) return service_leads_ = false;
+  arrived(receive());
+  flush();
+  if (housekeeping_ || output_to_print()) side_.output_waiting();
+  discard_unwanted(lock);
+  if (closed_) service_leads_ = false;
+  return service_leads_;
+}
+
+bool Session::led_by_thread() const {
+  const Lock lock(mutex_);
+  return leader_ != nullptr;
+}
+
+}  // namespace py4cpp

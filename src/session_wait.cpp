@@ -1,0 +1,231 @@
+// Waiting, and running what a waiting thread is asked meanwhile.
+#include "session_parts.hpp"
+
+#include <utility>
+
+namespace py4cpp {
+
+// The calls of the other side that this thread is running, innermost first.
+class Session::Serving {
+ public:
+  Serving(const Session& session, std::uint64_t id) noexcept : session_(&session), id_(id), outer_(innermost) {
+    innermost = this;
+  }
+  ~Serving() { innermost = outer_; }
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+  static std::uint64_t current(const Session& session) noexcept {
+    for (const Serving* serving = innermost; serving != nullptr; serving = serving->outer_) {
+      if (serving->session_ == &session) return serving->id_;
+    }
+    return 0;
+  }
+
+ private:
+  static thread_local const Serving* innermost;
+  const Session* session_;
+  std::uint64_t id_;
+  const Serving* outer_;
+};
+
+thread_local const Session::Serving* Session::Serving::innermost = nullptr;
+
+std::uint64_t Session::current() const noexcept { return Serving::current(*this); }
+
+// ---- who waits
+
+void Session::enlist(Waiter& me) noexcept {
+  me.after = std::exchange(waiters_, &me);
+  if (me.after != nullptr) me.after->before = &me;
+  if (me.call != nullptr) me.next = std::exchange(me.call->waiting_, &me);
+  if (me.server) server_ = &me;
+  if (me.drain_to) ++draining_;
+}
+
+void Session::leave(Waiter& me) noexcept {
+  (me.before != nullptr ? me.before->after : waiters_) = me.after;
+  if (me.after != nullptr) me.after->before = me.before;
+  if (me.server) server_ = nullptr;
+  if (me.drain_to) --draining_;
+  if (me.call == nullptr) return;
+  Waiter** link = &me.call->waiting_;
+  while (*link != &me) link = &(*link)->next;
+  *link = me.next;
+  if (me.call->waiting_ == nullptr) reroute(*me.call);
+}
+
+// For whoever changes what `waiter` waits for, with the lock. One that runs something looks before it sleeps.
+void Session::wake(Waiter& waiter) noexcept {
+  if (waiter.sleeping) {
+    waiter.sleeping = false;
+    waiter.wakeup.notify_one();
+  } else if (&waiter == leader_) {
+    wake_leader();
+  }
+}
+
+void Session::wake_drained() noexcept {
+  for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
+    if (waiter->drain_to && done(*waiter)) wake(*waiter);
+  }
+}
+
+// ---- what there is to do
+
+// Whether `me` has what it waits for. What it is to run first has been run.
+bool Session::done(const Waiter& me) const noexcept {
+  if (closed_) return true;
+  if (me.call != nullptr) return me.call->state_ != Call::State::waiting;
+  if (me.server) return bye_;
+  return channel_->queued() <= *me.drain_to;
+}
+
+bool Session::has_work(const Waiter& me) const noexcept {
+  if (done(me) || housekeeping_ || output_to_print()) return true;
+  return me.call != nullptr ? !me.call->nested_.empty() : me.server && !server_inbox_.empty();
+}
+
+Session::Inbox* Session::inbox(const Waiter& me) noexcept {
+  if (me.call != nullptr) return &me.call->nested_;
+  return me.server ? &server_inbox_ : nullptr;
+}
+
+// Runs the next thing that this thread is to run, without the lock. False if there is none.
+bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
+  Inbox* const requests = inbox(me);
+  const bool request = requests != nullptr && !requests->empty();
+  if (!request && !housekeeping_ && !output_to_print()) return false;
+  offer_lead();
+  if (channel_->queued() > batch_size) {
+    flush();
+  } else if (channel_->queued() > 0) {
+    attend_soon(batch_delay);
+  }
+  if (suspended) {  // first, since taking the interpreter back takes time in which more may arrive, or others do this
+    lock.unlock();
+    side_.resume();
+    lock.lock();
+    suspended = false;
+  } else if (housekeeping_) {
+    housekeeping_ = false;
+    lock.unlock();
+    side_.housekeep();
+    lock.lock();
+  } else if (output_to_print()) {
+    print_arrived(lock);
+  } else {
+    Message next = std::move(requests->front());
+    requests->pop_front();
+    if (me.server && next.as<wire::Request>()->under() != 0) --strays_;
+    serve(lock, std::move(next));
+  }
+  return true;
+}
+
+void Session::serve(Lock& lock, Message request) noexcept {
+  print_arrived(lock);
+  lock.unlock();
+  {
+    const auto& body = *request.as<wire::Request>();
+    const Serving serving(*this, body.id());
+    side_.serve(body);
+  }
+  lock.lock();
+  if (channel_->queued() > max_queued) drain(lock, max_queued / 2);  // answers faster than the other side reads
+}
+
+void Session::run(Message request) noexcept {
+  Lock lock(mutex_);
+  if (closed_) return;
+  serve(lock, std::move(request));
+  flush();
+}
+
+// ---- waiting
+
+// Returns, with the lock, when `me` has what it waits for, the session is closed, or the deadline has passed; then what is
+// left for it to run is left. Leads while nobody else does.
+void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
+  const bool prints = printer_ == std::this_thread::get_id();  // what prints, waits: nobody need wait for its turn
+  if (prints && printer_waits_++ == 0) printed_.notify_all();
+  bool suspended = false;
+  bool tried = false;  // one read before letting the interpreter go
+  enlist(me);
+  for (;;) {
+    const bool late = deadline && !done(me) && Clock::now() >= *deadline;
+    if (!closed_ && !late && run_one(lock, me, suspended)) {
+      tried = false;
+      continue;
+    }
+    if (late || done(me)) break;
+    flush(lead_is_to_be_had());
+    if (closed_) break;
+    if (!suspended && !tried && lead_is_to_be_had()) {
+      tried = true;
+      read_once(lock, me);
+    } else if (!suspended) {  // not user code, and short: sleepers may count on us to lead all the same
+      lock.unlock();
+      side_.suspend();
+      lock.lock();
+      suspended = true;
+    } else if (lead_is_to_be_had()) {
+      lead(lock, me, deadline);
+    } else {
+      sleep(lock, me, deadline);
+    }
+  }
+  leave(me);
+  offer_lead();
+  flush();
+  activity_.fetch_add(1, std::memory_order_relaxed);
+  if (suspended) {
+    lock.unlock();
+    side_.resume();
+    lock.lock();
+  }
+  if (prints) --printer_waits_;
+}
+
+// Until somebody wakes us, which is when we may have something to do, or the deadline.
+void Session::sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept {
+  me.sleeping = true;
+  while (me.sleeping) {
+    if (!deadline) {
+      me.wakeup.wait(lock);
+    } else if (me.wakeup.wait_until(lock, *deadline) == std::cv_status::timeout) {
+      me.sleeping = false;
+    }
+  }
+  if (heir_ == &me) heir_ = nullptr;
+}
+
+Session::Outcome Session::wait(Lock& lock, Call& call, Deadline deadline) noexcept {
+  Waiter me;
+  me.call = &call;
+  block(lock, me, deadline);
+  if (call.state_ == Call::State::answered || closed_) print_arrived(lock);  // printed before it, so shown before it
+  switch (call.state_) {
+    case Call::State::answered:
+      return Outcome::answered;
+    case Call::State::lost:
+      return Outcome::closed;
+    default:
+      return Outcome::timed_out;
+  }
+}
+
+void Session::serve_until_closed() {
+  Lock lock(mutex_);
+  Waiter me;
+  me.server = true;
+  block(lock, me, std::nullopt);
+  drain(lock, 0);
+}
+
+void Session::drain(Lock& lock, std::size_t limit) noexcept {
+  Waiter me;
+  me.drain_to = limit;
+  block(lock, me, std::nullopt);
+}
+
+}  // namespace py4cpp

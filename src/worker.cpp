@@ -1,0 +1,274 @@
+#include "worker.hpp"
+
+#include "arena.hpp"
+#include "async_call.hpp"
+#include "failure_codec.hpp"
+#include "guards.hpp"
+#include "interrupt_signal.hpp"
+#include "worker_writing.hpp"
+
+#include <py4cpp/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include <unistd.h>
+
+namespace py4cpp {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto death_patience = 5s;          // from a closed channel to the end of the process
+
+wire::Step to_wire(const Step& step) {
+  return {static_cast<wire::Op>(step.op), step.positional, step.named};
+}
+
+static_assert(static_cast<int>(wire::Op::delete_item) == static_cast<int>(Op::delete_item));
+static_assert(static_cast<int>(wire::Want::nothing) == static_cast<int>(Want::nothing));
+
+}  // namespace
+
+// ---- start and end
+
+std::shared_ptr<Worker> Worker::start(const Config& config, const void* python) {
+  // Convert knows no worker, so what is large and how much memory there is are the process's: the first Config says.
+  static const bool configured = [&] {
+    configure_process_arena({config.shared_memory_limit, config.cache_limit});
+    set_inline_limit(config.inline_limit);
+    return true;
+  }();
+  static_cast<void>(configured);
+  Launched launched = launch(config, process_arena()->id());
+  const std::string early = std::move(launched.stderr_text);
+  std::shared_ptr<Worker> worker(new Worker(config, python, std::move(launched)));
+  worker->attendant_storage_ = std::make_unique<Attendant>(static_cast<Attendant::Client&>(*worker), worker->process_, *worker->session_);
+  worker->attendant_.store(worker->attendant_storage_.get());
+  if (!early.empty()) worker->wrote(wire::Stream::err, early);
+  return worker;
+}
+
+Worker::Worker(const Config& config, const void* python, Launched launched)
+    : config_(config), python_(python), hello_(std::move(launched.hello)), process_(std::move(launched.process)) {
+  Session::Options options;
+  options.spin = config.spin;
+  options.peer_arena = {hello_.arena_high, hello_.arena_low, hello_.pid};
+  session_ = Session::make(*this, std::move(launched.channel), process_arena(), options);
+}
+
+Worker::~Worker() {
+  if (!made_in_.same_process()) {  // a forked child: the threads and the process are not ours
+    if (attendant_storage_) attendant_storage_->forget();
+    return;
+  }
+  stop();
+}
+
+bool Worker::alive() const {
+  const std::lock_guard lock(mutex_);
+  return made_in_.same_process() && !exit_ && !stopping_;
+}
+
+void Worker::stop() noexcept {
+  if (!made_in_.same_process()) return;
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  const auto ended = [&] { return exit_.has_value(); };
+  if (!exit_ && attendant_.load() != nullptr) {
+    lock.unlock();
+    session_->say_bye();
+    lock.lock();
+    const auto wait = [&](auto time) { return changed_.wait_for(lock, time, ended); };
+    if (config_.stop_timeout.count() == 0) {
+      changed_.wait(lock, ended);
+    } else if (!wait(config_.stop_timeout)) {
+      process_.kill(SIGTERM);
+      if (!wait(500ms)) process_.kill(SIGKILL);
+      wait(death_patience);
+    }
+  }
+  // Callbacks still running refer to what their owner is about to destroy. One that stops its own worker isn't waited for.
+  if (session_->current() == 0) changed_.wait_for(lock, death_patience, [&] { return callbacks_ == 0; });
+  lock.unlock();
+  {
+    const std::lock_guard joining(joining_);
+    if (attendant_storage_) attendant_storage_->join();
+  }
+  printing_.wait_until_idle();
+  exports_.clear();
+}
+
+void Worker::ended(const Process::Exit& exit) noexcept {
+  session_->close("");
+  session_->ledger().close(true);
+  const std::lock_guard lock(mutex_);
+  exit_ = exit;
+  changed_.notify_all();
+}
+
+void Worker::throw_died() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, death_patience, [&] { return exit_.has_value(); });
+  const auto exit = exit_.value_or(Process::Exit{});
+  std::string what = stopping_ ? "the Python worker has been stopped" : "the Python worker died";
+  if (const std::string problem = session_->problem(); !problem.empty()) what += ": " + problem;
+  throw WorkerDied(what, exit.code, exit.signal, stderr_tail_);
+}
+
+// ---- asking
+
+void Worker::check_usable() const {
+  if (!made_in_.same_process()) {
+    throw Error(ErrorKind::invalid, "this process was forked from the one that started the Python worker: start one here");
+  }
+}
+
+void Worker::start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending,
+                        std::vector<std::shared_ptr<ObjectState>>* held) {
+  check_usable();
+  Writing writing(*this);
+  for (const Value& value : request.values) encode(value, *writing, *this, held);
+  std::array<wire::Step, 8> few;
+  std::vector<wire::Step> many;
+  std::span<const wire::Step> steps;
+  if (request.steps.size() <= few.size()) {
+    std::transform(request.steps.begin(), request.steps.end(), few.begin(), to_wire);
+    steps = std::span(few).first(request.steps.size());
+  } else {
+    std::transform(request.steps.begin(), request.steps.end(), std::back_inserter(many), to_wire);
+    steps = many;
+  }
+  try {
+    session_->start(call, steps, static_cast<wire::Want>(request.want), keep, *writing, sending);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::disconnected) throw_died();
+    throw;
+  }
+  writing.sent();
+}
+
+Session::Deadline Worker::deadline() const {
+  Session::Deadline earliest = guards::deadline(python_);
+  if (config_.timeout.count() > 0) {
+    const auto own = Session::Clock::now() + config_.timeout;
+    if (!earliest || own < *earliest) earliest = own;
+  }
+  return earliest;
+}
+
+Value Worker::run(const Request& request) {
+  Session::Call call;
+  const auto limit = deadline();
+  start_call(call, request, request.want == Want::object, Session::Sending::now, nullptr);
+  switch (session_->wait(call, limit)) {
+    case Session::Outcome::answered: return result_of(call.take_answer());
+    case Session::Outcome::timed_out: give_up(call);
+    case Session::Outcome::closed: break;
+  }
+  throw_died();
+}
+
+void Worker::give_up(Session::Call& call) {
+  if (session_->abandon(call)) {
+    interrupt(call.id());
+  } else if (const Message late = call.take_answer(); !late.empty()) {
+    discard(late);
+    session_->release_object(call.id());
+  }
+  throw TimedOut("the call took longer than its time limit; it has been interrupted");
+}
+
+std::shared_ptr<PendingCall> Worker::run_async(const Request& request) {
+  return std::make_shared<AsyncCall>(shared_from_this(), request);
+}
+
+Value Worker::result_of(const Message& answer) {
+  try {
+    if (const auto* reply = answer.as<wire::Reply>()) {
+      ValueReader reader(reply->values());
+      return reader.roots() == 0 ? Value() : decode(reader, *this);
+    }
+    std::rethrow_exception(decode_failure(*answer.as<wire::Failure>(), *this, exports_));
+  } catch (const BadMessage& error) {
+    session_->close(error.what());
+    throw;
+  }
+}
+
+void Worker::interrupt(std::uint64_t call_id) noexcept {
+  if (made_in_.same_process()) process_.queue_signal(interrupt_signal(), call_id);
+}
+
+void Worker::interrupt_oldest() noexcept {
+  if (const std::uint64_t id = session_->oldest_call(); id != 0) interrupt(id);
+}
+
+void Worker::release(std::uint64_t id) noexcept {
+  if (!made_in_.same_process()) return;
+  live_objects_.fetch_sub(1, std::memory_order_relaxed);
+  session_->release_object(id);
+}
+
+bool Worker::keeps_results() const noexcept { return guards::keeps_results(python_, session_->current()); }
+
+Stats Worker::host_stats() const {
+  Stats stats;
+  stats.calls = session_->calls_started();
+  stats.arrays_shared = arrays_shared_.load();
+  stats.arrays_copied = arrays_copied_.load();
+  stats.bytes_shared = bytes_shared_.load();
+  stats.bytes_copied = bytes_copied_.load();
+  stats.live_objects = live_objects_.load();
+  stats.live_segments = process_arena()->stats().live_segments;
+  return stats;
+}
+
+// ---- what handles mean
+
+std::uint64_t Worker::object_id(const ObjectState& state) {
+  if (state.form() == ObjectState::Form::remote) {
+    const auto& remote = static_cast<const RemoteObject&>(state);
+    if (remote.peer().get() != this) {
+      throw Error(ErrorKind::invalid,
+                  "an Object can only be used with the Python it came from, while that worker lives; this one is of another");
+    }
+    return remote.id();
+  }
+  if (const auto* future = dynamic_cast<const FutureObject*>(&state)) {
+    const auto* call = dynamic_cast<const AsyncCall*>(future->call().get());
+    if (call != nullptr && call->worker() == this) return call->id();
+  }
+  return 0;
+}
+
+Value Worker::resolved(const ObjectState& state) {
+  if (const auto* future = dynamic_cast<const FutureObject*>(&state)) return future->call()->result();
+  throw Error(ErrorKind::invalid, "this cannot travel to Python: " + state.describe());
+}
+
+std::uint64_t Worker::lend_callable(const std::shared_ptr<HostCallable>& callable) { return exports_.lend(callable); }
+
+void Worker::count_array(bool shared, std::uint64_t bytes) noexcept {
+  (shared ? arrays_shared_ : arrays_copied_).fetch_add(1, std::memory_order_relaxed);
+  (shared ? bytes_shared_ : bytes_copied_).fetch_add(bytes, std::memory_order_relaxed);
+}
+
+Object Worker::object(std::uint64_t id) {
+  auto state = std::make_shared<RemoteObject>(shared_from_this(), id);
+  live_objects_.fetch_add(1, std::memory_order_relaxed);
+  return Object(std::move(state));
+}
+
+Object Worker::callable(std::uint64_t id) {
+  auto callable = exports_.callable(id);
+  if (!callable) throw BadMessage("a C++ callable that isn't known");
+  return Object(std::make_shared<CallableObject>(std::move(callable)));
+}
+
+std::shared_ptr<Block> Worker::borrow(const BlockPlace& place) { return session_->ledger().borrow(place); }
+
+}  // namespace py4cpp

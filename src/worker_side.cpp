@@ -1,0 +1,174 @@
+// The worker's other face: what Python asks of C++, what it printed, what it released.
+#include "failure_codec.hpp"
+#include "worker_writing.hpp"
+
+#include <utility>
+
+#include <unistd.h>
+
+namespace py4cpp {
+
+namespace {
+
+constexpr std::size_t tail_size = 8 * 1024;  // bytes of stderr kept for WorkerDied
+
+void write_all(int descriptor, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written <= 0) return;  // the host's own stderr is gone: nobody to tell
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+// ---- callbacks
+
+// The one request that Python makes of C++: a callable, called.
+Value Worker::call_back(const wire::Request& request) {
+  const auto* steps = request.steps();
+  if (steps == nullptr || steps->size() != 2 || steps->Get(0)->op() != wire::Op::value ||
+      steps->Get(1)->op() != wire::Op::call) {
+    throw BadMessage("a callback that is no call");
+  }
+  const wire::Step& call = *steps->Get(1);
+  ValueReader reader(request.values());
+  if (reader.roots() != 1 + std::uint64_t{call.positional()} + 2 * std::uint64_t{call.named()}) {
+    throw BadMessage("a callback whose arguments are cut off");
+  }
+  const Value function = decode(reader, *this);
+  std::vector<Value> positional;
+  HostCallable::NamedValues named;
+  for (std::uint32_t i = 0; i < call.positional(); ++i) positional.push_back(decode(reader, *this));
+  for (std::uint32_t i = 0; i < call.named(); ++i) {
+    std::string name(reader.expect_string());
+    named.emplace_back(std::move(name), decode(reader, *this));
+  }
+  const Object* object = function.get_if<Object>();
+  const auto* callable = object != nullptr ? dynamic_cast<const CallableObject*>(object->get()) : nullptr;
+  if (callable == nullptr) throw BadMessage("a callback of something that is no C++ callable");
+  return callable->callable()->call(std::move(positional), std::move(named));
+}
+
+void Worker::serve(const wire::Request& request) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    ++callbacks_;
+  }
+  try {
+    const Value result = call_back(request);
+    Writing writing(*this);
+    if (request.want() != wire::Want::nothing) encode(result, *writing, *this);
+    session_->reply(request.id(), *writing);
+    writing.sent();
+  } catch (const BadMessage& error) {
+    session_->close(error.what());
+  } catch (...) {
+    const EncodedException exception(std::current_exception(), *this, exports_);
+    session_->failure(request.id(), exception.list());
+  }
+  const std::lock_guard lock(mutex_);
+  --callbacks_;
+  changed_.notify_all();
+}
+
+void Worker::unattended(Message request) {
+  // std::function must be copyable; a Message isn't.
+  auto shared = std::make_shared<Message>(std::move(request));
+  if (auto self = weak_from_this().lock()) {
+    ElasticExecutor::instance().post(
+        [self = std::move(self), shared] { self->session_->run(std::move(*shared)); });
+  }
+}
+
+void Worker::attend(std::chrono::microseconds within) noexcept {
+  if (Attendant* attendant = attendant_.load()) attendant->attend(within);
+}
+
+void Worker::lead_is_free() noexcept {
+  if (Attendant* attendant = attendant_.load()) attendant->lead_is_free();
+}
+
+void Worker::closed(const std::string&) noexcept {
+  if (Attendant* attendant = attendant_.load()) attendant->channel_closed();
+}
+
+// ---- releases
+
+void Worker::released(const wire::Release& release) {
+  if (release.callables() == nullptr) return;
+  const std::lock_guard lock(released_mutex_);
+  for (const auto* callable : *release.callables()) released_callables_.emplace_back(callable->id(), callable->count());
+}
+
+void Worker::housekeep() noexcept {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> due;
+  {
+    const std::lock_guard lock(released_mutex_);
+    due.swap(released_callables_);
+  }
+  for (const auto& [id, count] : due) exports_.released(id, count);
+}
+
+// An answer that nobody takes: what it carries goes back at once. The call's own id is released by whoever kept it.
+void Worker::discard(const Message& answer) noexcept {
+  const auto* reply = answer.as<wire::Reply>();
+  const auto* failure = answer.as<wire::Failure>();
+  try {
+    if (failure != nullptr && failure->exceptions() != nullptr) {
+      for (const auto* exception : *failure->exceptions()) {
+        if (exception->object() != 0 && exception->object() != failure->id()) session_->release_object(exception->object());
+      }
+    }
+    ValueReader reader(reply != nullptr ? reply->values() : nullptr);
+    while (!reader.done()) {
+      const auto node = reader.next();
+      switch (node.kind) {
+        case wire::Kind::object:
+          if (node.bits != reply->id()) session_->release_object(node.bits);
+          break;
+        case wire::Kind::array:
+        case wire::Kind::shared_string:
+        case wire::Kind::shared_bytes:
+          if (const ArrayPlace place = reader.array(); !place.is_inline) borrow(place.block);
+          break;
+        case wire::Kind::string:
+        case wire::Kind::bytes:
+        case wire::Kind::big_integer: reader.text(node); break;
+        case wire::Kind::complex: reader.imaginary(); break;
+        default: break;
+      }
+    }
+  } catch (const std::exception& error) {
+    session_->close(error.what());
+  }
+}
+
+// ---- output
+
+void Worker::print(wire::Stream stream, std::string_view text) noexcept {
+  const auto& handler = stream == wire::Stream::out ? config_.on_stdout : config_.on_stderr;
+  try {
+    if (handler) return handler(text);
+  } catch (...) {  // a handler has nobody to throw to
+    return;
+  }
+  write_all(stream == wire::Stream::out ? STDOUT_FILENO : STDERR_FILENO, text);
+}
+
+void Worker::output_waiting() noexcept {
+  if (auto self = weak_from_this().lock()) {
+    ElasticExecutor::instance().post([self = std::move(self)] { self->session_->drain_output(); });
+  }
+}
+
+void Worker::wrote(wire::Stream stream, std::string_view text) noexcept {
+  if (stream == wire::Stream::err) {
+    const std::lock_guard lock(mutex_);
+    stderr_tail_.append(text);
+    if (stderr_tail_.size() > 2 * tail_size) stderr_tail_.erase(0, stderr_tail_.size() - tail_size);
+  }
+  printing_.post([this, stream, copy = std::string(text)] { print(stream, copy); });  // stop() waits for it
+}
+
+}  // namespace py4cpp

@@ -1,0 +1,212 @@
+// The layers, checked: a file includes only files of its own layer or of one that stands before it, and no file includes
+// itself by a detour. A file belongs to the layer that names it below; X stands for include/py4cpp/X.hpp, src/X.hpp and
+// src/X.cpp. A file that no layer names fails the test, so does a name without a file.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "source_dir.hpp"
+
+namespace py4cpp::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Layer {
+  std::string_view name;
+  std::vector<std::string> files;
+};
+
+const std::vector<Layer>& layers() {
+  static const std::vector<Layer> table = {
+      {"base", {"config", "config_file", "dtype", "error", "errors", "fork_mark", "quantity", "version"}},
+      {"layout", {"layout"}},
+      {"segment", {"lease", "segment"}},
+      {"memory", {"arena", "block", "free_space", "ledger", "process_arena"}},
+      {"array", {"any_array", "array", "array_view"}},
+      {"value", {"arguments", "callable", "collections", "collections_inline", "convert", "convert_array",
+                 "convert_chrono", "convert_container", "convert_path", "convert_scalar", "handle", "object",
+                 "request", "shared_node", "slice", "value", "value_compare", "value_text"}},
+      {"wire", {"codec", "exports", "failure_codec", "message", "wire"}},
+      {"channel", {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process"}},
+      {"session", {"call_table", "session", "session_lead", "session_output", "session_parts", "session_receive",
+                   "session_wait"}},
+      {"extension", {"python_ext/conversion", "python_ext/from_wire", "python_ext/ndarray", "python_ext/numpy_api",
+                     "python_ext/object_table", "python_ext/refs", "python_ext/shared_block", "python_ext/to_wire"}},
+      {"python", {"async_call", "attendant", "elastic_executor", "future", "guards", "python", "worker",
+                  "worker_side", "worker_writing"}},
+      {"everything", {"py4cpp"}},
+  };
+  return table;
+}
+
+// Made by the build from schemas/wire.fbs.
+constexpr std::string_view generated_header = "wire_generated.h";
+
+struct Include {
+  std::string text;  // as written, with its brackets or quotes
+  std::optional<std::string> file;
+};
+
+using Files = std::map<std::string, std::vector<Include>>;  // by path relative to the root of the tree
+
+std::string stem_of(const std::string& file) {
+  for (const std::string_view root : {"include/py4cpp/", "src/"}) {
+    if (file.starts_with(root)) return fs::path(file.substr(root.size())).replace_extension().string();
+  }
+  return fs::path(file).replace_extension().string();
+}
+
+std::optional<std::size_t> layer_of(const std::string& file) {
+  for (std::size_t index = 0; index < layers().size(); ++index) {
+    const auto& names = layers()[index].files;
+    if (std::find(names.begin(), names.end(), stem_of(file)) != names.end()) return index;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> included_by(const fs::path& file) {
+  std::vector<std::string> texts;
+  std::ifstream input(file);
+  for (std::string line; std::getline(input, line);) {
+    constexpr std::string_view directive = "#include ";
+    const std::size_t first = line.find_first_not_of(' ');
+    if (first == std::string::npos || line.compare(first, directive.size(), directive) != 0) continue;
+    const std::size_t open = first + directive.size();
+    const std::size_t close = line.find_first_of(">\"", open + 1);
+    if (close != std::string::npos) texts.push_back(line.substr(open, close + 1 - open));
+  }
+  return texts;
+}
+
+// The file of ours that an include names: beside the one that includes it, or a private or public header.
+std::optional<std::string> resolve(const std::string& from, const std::string& text, const std::set<std::string>& ours) {
+  const std::string name = text.substr(1, text.size() - 2);
+  const std::vector<std::string> candidates =
+      text[0] == '"' ? std::vector<std::string>{(fs::path(from).parent_path() / name).lexically_normal().string(),
+                                                "src/" + name}
+                     : std::vector<std::string>{"include/" + name};
+  for (const std::string& candidate : candidates) {
+    if (ours.contains(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+const Files& files() {
+  static const Files all = [] {
+    std::set<std::string> ours;
+    for (const char* directory : {"include", "src", "python_ext"}) {
+      for (const auto& entry : fs::recursive_directory_iterator(source_dir() / directory)) {
+        const fs::path extension = entry.path().extension();
+        if (extension == ".hpp" || extension == ".cpp") {
+          ours.insert(entry.path().lexically_relative(source_dir()).generic_string());
+        }
+      }
+    }
+    Files found;
+    for (const std::string& file : ours) {
+      auto& includes = found[file];
+      for (std::string& text : included_by(source_dir() / file)) {
+        auto target = resolve(file, text, ours);
+        includes.push_back({std::move(text), std::move(target)});
+      }
+    }
+    return found;
+  }();
+  return all;
+}
+
+TEST(IncludeGraph, EveryFileHasALayer) {
+  std::set<std::string> stems;
+  for (const auto& [file, includes] : files()) {
+    stems.insert(stem_of(file));
+    EXPECT_TRUE(layer_of(file)) << file << " is in no layer: add it to the table in tests/include_graph_test.cpp";
+  }
+  for (const Layer& layer : layers()) {
+    for (const std::string& name : layer.files) {
+      EXPECT_TRUE(stems.contains(name)) << "layer " << layer.name << " names " << name << ", which doesn't exist";
+    }
+  }
+}
+
+TEST(IncludeGraph, NoFileIncludesWhatStandsAfterIt) {
+  for (const auto& [file, includes] : files()) {
+    for (const Include& include : includes) {
+      if (!include.file) continue;
+      EXPECT_LE(layer_of(*include.file), layer_of(file)) << file << " includes " << include.text;
+    }
+  }
+}
+
+TEST(IncludeGraph, NoFileIncludesItselfByADetour) {
+  std::set<std::string> done;
+  std::vector<std::string> path;
+  const std::function<void(const std::string&)> visit = [&](const std::string& file) {
+    if (const auto seen = std::find(path.begin(), path.end(), file); seen != path.end()) {
+      std::string cycle;
+      for (auto step = seen; step != path.end(); ++step) cycle += *step + " includes ";
+      ADD_FAILURE() << cycle << file;
+      return;
+    }
+    if (done.contains(file)) return;
+    path.push_back(file);
+    for (const Include& include : files().at(file)) {
+      if (include.file) visit(*include.file);
+    }
+    path.pop_back();
+    done.insert(file);
+  };
+  for (const auto& [file, includes] : files()) visit(file);
+}
+
+TEST(IncludeGraph, EveryQuotedIncludeIsAFileOfOurs) {
+  for (const auto& [file, includes] : files()) {
+    for (const Include& include : includes) {
+      if (include.text[0] != '"' || include.file) continue;
+      EXPECT_EQ(include.text, '"' + std::string(generated_header) + '"') << "in " << file;
+    }
+  }
+}
+
+// Users get these headers, and so whatever they include.
+TEST(IncludeGraph, PublicHeadersIncludeOnlyWhatUsersHave) {
+  constexpr std::array<std::string_view, 3> packages = {"xtensor/", "boost/multiprecision/", "dlpack/"};
+  for (const auto& [file, includes] : files()) {
+    if (!file.starts_with("include/")) continue;
+    for (const Include& include : includes) {
+      const std::string name = include.text.substr(1, include.text.size() - 2);
+      const bool of_a_package = std::any_of(packages.begin(), packages.end(),
+                                            [&](std::string_view package) { return name.starts_with(package); });
+      const bool standard = name.find('/') == std::string::npos && name.find('.') == std::string::npos;
+      const bool ours = include.file && include.file->starts_with("include/");
+      EXPECT_TRUE(include.text[0] == '<' && (ours || standard || of_a_package)) << file << " includes " << include.text;
+    }
+  }
+}
+
+TEST(IncludeGraph, FlatBuffersAndInterprocessStayInTheirRooms) {
+  for (const auto& [file, includes] : files()) {
+    for (const Include& include : includes) {
+      const std::string name = include.text.substr(1, include.text.size() - 2);
+      if (name.starts_with("flatbuffers/") || name == generated_header) {
+        EXPECT_EQ(layers().at(layer_of(file).value_or(0)).name, "wire") << file << " includes " << include.text;
+      }
+      if (name.starts_with("boost/interprocess/")) {
+        EXPECT_EQ(file, "src/segment.cpp") << "includes " << include.text;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace py4cpp::test

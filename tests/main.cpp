@@ -1,0 +1,24 @@
+// The main function of every test executable.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "arena.hpp"
+#include "leak_oracle.hpp"
+#include "source_dir.hpp"
+
+int main(int argc, char** argv) {
+  using namespace py4cpp;
+  ::testing::InitGoogleTest(&argc, argv);
+  // A choice of interpreter stands; otherwise it is the one the build was configured with. The user's settings don't
+  // count: there is no such file.
+  setenv("PY4CPP_PYTHON", test::test_python().c_str(), /*overwrite=*/0);
+  setenv("PY4CPP_CONFIG", (test::source_dir() / "tests/no_config.toml").c_str(), /*overwrite=*/1);
+
+  // The process's arena lives until exit. So that its lease is no leftover of whichever test is first, it is made here;
+  // the memory that it keeps warm is given back before each comparison.
+  process_arena()->allocate(1);
+  test::LeakOracle::before_comparing([] { process_arena()->trim(); });
+  ::testing::UnitTest::GetInstance()->listeners().Append(new test::LeakOracle);
+  return RUN_ALL_TESTS();
+}
