@@ -68,8 +68,8 @@ std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
   bytes = std::max<std::size_t>(bytes, 64);
   if (bytes > largest) throw OutOfSharedMemory(bytes, largest, "no address space is that large");
   std::unique_lock lock(mutex_);
-  FreeSpace::RangeId range = FreeSpace::none;
-  while ((range = closed_ ? FreeSpace::none : space_.take(bytes)) == FreeSpace::none) grow(lock, bytes);
+  FreeSpace::RangeId range = closed_ ? FreeSpace::none : space_.take(bytes);
+  if (range == FreeSpace::none) range = make_room(lock, bytes);
   return make_block(range, bytes);
 }
 
@@ -87,25 +87,32 @@ std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t b
   }
 }
 
-// Makes room for a block of that many bytes, if need be by a new segment. Another thread may still take it first.
-void Arena::grow(std::unique_lock<std::mutex>& lock, std::size_t bytes) {
+// For when no segment has room: what is cached in other sizes comes first, then a new segment. Where memory is short,
+// what is warm is given back, then room for more is forgone, and at last any corner will do.
+FreeSpace::RangeId Arena::make_room(std::unique_lock<std::mutex>& lock, std::size_t bytes) {
   const FreeSpace::Kind kind = FreeSpace::kind_for(bytes);
   const std::size_t least = whole_pages(FreeSpace::capacity_for(bytes));
   std::size_t wanted = least;
-  if (kind != FreeSpace::Kind::whole) {
-    // What is cached in other sizes comes first.
-    if (!closed_ && space_.bytes_mergeable() >= bytes) {
+  if (kind != FreeSpace::Kind::whole && !closed_) {
+    if (space_.bytes_mergeable() >= bytes) {
       space_.merge();
-      if (space_.has_room(bytes)) return;
+      if (const auto range = space_.take(bytes); range != FreeSpace::none) return range;
     }
     const std::uint64_t doubled = std::clamp(space_.bytes_of(kind), first_segment, largest_shared_segment);
     wanted = std::max<std::size_t>(least, std::min(doubled, std::max(first_segment, cache_limit_)));
   }
-  if (try_grow(lock, wanted, bytes)) return;
-  // Short of memory: first what is warm goes, then what would be room for more.
+  if (try_grow(lock, wanted, bytes)) return space_.take(bytes);
   give_back(lock, 0);
-  if (wanted > least && try_grow(lock, wanted, bytes)) return;
-  create_segment(lock, least, bytes);
+  if (wanted > least && try_grow(lock, wanted, bytes)) return space_.take(bytes);
+  try {
+    create_segment(lock, least, bytes);
+  } catch (const OutOfSharedMemory&) {
+    space_.merge();
+    const auto range = space_.take_anywhere(bytes);
+    if (range == FreeSpace::none) throw;
+    return range;
+  }
+  return space_.take(bytes);
 }
 
 bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked) {

@@ -83,7 +83,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
 
   // All but recycle() with mutex_ held; those given the lock let go of it meanwhile.
   std::shared_ptr<Block> make_block(FreeSpace::RangeId range, std::size_t bytes);
-  void grow(std::unique_lock<std::mutex>& lock, std::size_t bytes);
+  FreeSpace::RangeId make_room(std::unique_lock<std::mutex>& lock, std::size_t bytes);
   bool try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
   void create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
   void add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind);

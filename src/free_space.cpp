@@ -47,28 +47,29 @@ std::size_t FreeSpace::class_within(std::size_t bytes) noexcept { return class_f
 
 FreeSpace::RangeId FreeSpace::take(std::size_t bytes) {
   const Kind kind = kind_for(bytes);
-  RangeId id = none;
   if (kind == Kind::whole) {
-    id = find_whole(bytes);
-  } else {
-    const std::size_t size_class = class_for(bytes);
-    id = heads_[size_class];
-    if (id == none) {
-      id = find_raw(kind, size_class);
-      if (id != none) cut(id, class_capacity(size_class));
-    }
+    const RangeId id = find_whole(bytes);
+    return id == none ? none : cut_and_take(id, capacity(id));
   }
-  if (id == none) return none;
+  const std::size_t size_class = class_for(bytes);
+  RangeId id = heads_[size_class];
+  if (id == none) id = find_raw(kind, size_class);
+  return id == none ? none : cut_and_take(id, class_capacity(size_class));
+}
+
+FreeSpace::RangeId FreeSpace::take_anywhere(std::size_t bytes) {
+  RangeId id = take(bytes);
+  if (id != none || kind_for(bytes) == Kind::whole) return id;
+  const std::size_t size_class = class_for(bytes);
+  id = find_raw(kind_for(bytes) == Kind::small ? Kind::medium : Kind::small, size_class);
+  return id == none ? none : cut_and_take(id, class_capacity(size_class));
+}
+
+FreeSpace::RangeId FreeSpace::cut_and_take(RangeId id, std::size_t capacity) {
+  if (ranges_[id].capacity != capacity) cut(id, capacity);
   if (ranges_[id].lives == lives_) id = renewed(id);
   make_live(id);
   return id;
-}
-
-bool FreeSpace::has_room(std::size_t bytes) const noexcept {
-  const Kind kind = kind_for(bytes);
-  if (kind == Kind::whole) return find_whole(bytes) != none;
-  const std::size_t size_class = class_for(bytes);
-  return heads_[size_class] != none || find_raw(kind, size_class) != none;
 }
 
 void FreeSpace::make_live(RangeId id) noexcept {
@@ -114,7 +115,6 @@ FreeSpace::RangeId FreeSpace::find_raw(Kind kind, std::size_t size_class) const 
 
 // Leaves `capacity` bytes to the raw range; the rest becomes a raw range of its own.
 void FreeSpace::cut(RangeId id, std::size_t capacity) {
-  if (ranges_[id].capacity == capacity) return;
   const RangeId rest = fresh_id();
   Range& range = ranges_[id];
   Range& tail = ranges_[rest];

@@ -39,9 +39,10 @@ class FreeSpace {
   static Kind kind_for(std::size_t bytes) noexcept;
   static std::size_t capacity_for(std::size_t bytes) noexcept;  // bytes a range for that many takes
 
-  // A range of at least that many bytes, now live; `none` if no segment has one. Strong guarantee.
+  // A range of at least that many bytes, now live; `none` if no segment of its kind has one. Strong guarantee.
   RangeId take(std::size_t bytes);
-  bool has_room(std::size_t bytes) const noexcept;  // whether take() would find one
+  // As take(), for when no segment can be added: small and medium ranges also come from each other's segments.
+  RangeId take_anywhere(std::size_t bytes);
   void give(RangeId id) noexcept;  // it becomes cached
   void keep(RangeId id) noexcept { ranges_[id].kept = true; }  // a live range: give() leaves it live
   void merge() noexcept;           // cached ranges of shared segments become raw, and one with their raw neighbours
@@ -100,6 +101,7 @@ class FreeSpace {
 
   RangeId find_whole(std::size_t bytes) const noexcept;
   RangeId find_raw(Kind kind, std::size_t size_class) const noexcept;
+  RangeId cut_and_take(RangeId id, std::size_t capacity);
   void cut(RangeId id, std::size_t capacity);
   RangeId renewed(RangeId id);
   void make_raw(RangeId id) noexcept;

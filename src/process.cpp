@@ -363,10 +363,11 @@ Process Process::spawn(const SpawnOptions& options) {
                                     arguments.pointers(), environment.pointers());
     if (error != 0) throw_spawn_error(options, error);
     state->to_child = std::move(pipes.to_child.write);
+    state->to_child_reader = std::move(pipes.to_child.read);
     state->from_child = std::move(pipes.from_child.read);
     state->stderr_pipe = std::move(pipes.error_text.read);
     state->stdout_pipe = std::move(pipes.output.read);
-  }  // the child's ends are closed here, which leaves room for the pidfd
+  }  // the other ends are closed here, which leaves room for the pidfd
   state->watch();
   return Process(std::move(state));
 }

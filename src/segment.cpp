@@ -80,6 +80,8 @@ std::uint64_t bytes_available() noexcept {
 }
 
 int reserve(int descriptor, std::size_t bytes) noexcept {
+  // What is hopeless must not first take all the memory there is: /dev/shm may be as large as the machine's.
+  if (bytes > bytes_available()) return ENOSPC;
   const SignalsBlocked blocked;
   for (std::size_t done = 0; done < bytes; done += chunk) {
     int error = EINTR;

@@ -310,6 +310,47 @@ TEST(Process, ItsDestructorKillsAndReaps) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(Process, WritingToADeadChildRaisesNoSignal) {
+  EXPECT_TRUE(in_a_fork([] {
+    ::signal(SIGPIPE, SIG_DFL);
+    Process child = Process::spawn(shell("exit 0"));
+    const int to_child = child.take_to_child();
+    if (!child.reap(patience) || child.to_child() != -1) return false;
+    return ::write(to_child, "x", 1) == 1;
+  }));
+}
+
+TEST(Process, EndsThatWereTakenOutliveIt) {
+  std::array<int, 2> taken{};
+  {
+    Process child = Process::spawn(shell("cat <&3 >&4"));
+    taken = {child.take_to_child(), child.take_from_child()};
+    EXPECT_EQ(child.from_child(), -1);
+    ASSERT_EQ(::write(taken[0], "x", 1), 1);
+    ASSERT_EQ(::close(taken[0]), 0);
+    child.close_to_child();  // ours is gone; the rest of what the child could wait for
+    EXPECT_EQ(child.reap(patience)->code, 0);
+  }
+  EXPECT_EQ(drain(taken[1]), "x");
+  ::close(taken[1]);
+}
+
+TEST(Process, QueuesASignalWithAValue) {
+  Process child = Process::spawn({.interpreter = "/usr/bin/python3",
+                                  .arguments = {"-I", "-c",
+                                                "import os, signal\n"
+                                                "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])\n"
+                                                "os.write(4, b'r')\n"
+                                                "print(signal.sigwaitinfo([signal.SIGRTMIN]).si_code, os.getppid())"},
+                                  .capture_stdout = true});
+  pollfd ready{child.from_child(), POLLIN, 0};
+  ASSERT_EQ(::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(patience).count())), 1);
+  EXPECT_TRUE(child.queue_signal(SIGRTMIN, 0x1234567890ABCDEFU));
+  EXPECT_EQ(drain(child.stdout_fd()), std::to_string(SI_QUEUE) + " " + std::to_string(::getpid()) + "\n");
+  EXPECT_EQ(child.reap(patience)->code, 0);
+  EXPECT_FALSE(child.queue_signal(SIGRTMIN, 1));
+}
+
 TEST(Process, MovesAndReplacingEndsTheOldOne) {
   Process first = Process::spawn(shell("cat <&3"));
   const pid_t replaced = first.pid();

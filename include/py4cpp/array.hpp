@@ -22,9 +22,10 @@ class Array {
   using Flat = detail::ArrayFlat<T>;
 
   Array() : any_(AnyArray::copy_of(dtype_of<T>, {0}, nullptr, ~std::size_t{0})) {}  // empty, shape {0}
-  Array(const Array<value_type>& mutable_array)  // NOLINT(google-explicit-constructor): reading is always allowed
+  // A template, since for a mutable T this would be the copy constructor.
+  template <std::same_as<value_type> U>
     requires std::is_const_v<T>
-      : any_(mutable_array) {}
+  Array(const Array<U>& mutable_array) : any_(mutable_array) {}  // NOLINT(google-explicit-constructor): reading is always allowed
 
   operator AnyArray() const noexcept { return any_; }  // NOLINT(google-explicit-constructor): forgets only the type
   const AnyArray& any() const noexcept { return any_; }

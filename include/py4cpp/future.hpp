@@ -34,6 +34,12 @@ class PendingCall {
   virtual void when_ready(std::function<void()> continuation) = 0;    // on py4cpp's executor, once
 };
 
+// A Peer that can also be asked without waiting.
+class AsyncPeer : public Peer {
+ public:
+  virtual std::shared_ptr<PendingCall> run_async(const Request& request) = 0;
+};
+
 // A future as an argument.
 class FutureObject final : public ObjectState {
  public:

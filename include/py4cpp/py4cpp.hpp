@@ -2,6 +2,7 @@
 #pragma once
 
 #include <py4cpp/array.hpp>
+#include <py4cpp/chain.hpp>
 #include <py4cpp/config.hpp>
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>

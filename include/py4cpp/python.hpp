@@ -41,12 +41,6 @@ struct Stats {
   std::uint64_t live_segments = 0;  // shared-memory segments of this process's arena
 };
 
-// A Peer that can also be asked without waiting.
-class AsyncPeer : public Peer {
- public:
-  virtual std::shared_ptr<PendingCall> run_async(const Request& request) = 0;
-};
-
 namespace detail {
 
 // The first argument of call(): a name, something callable in Python, or a C++ callable.
@@ -54,6 +48,8 @@ template <class F>
 concept CalledByName = std::convertible_to<const F&, std::string_view>;
 
 }  // namespace detail
+
+class Chain;
 
 class Python {
  public:
@@ -102,6 +98,9 @@ class Python {
   R attr(const T& object, std::string_view name) {
     return ask<R>(Prepared<2, 2>{{{{Op::value}, {Op::attribute}}}, {{Value(object), Value::make(name)}}});
   }
+  // Many steps in one round trip (<py4cpp/chain.hpp>). Text is a dotted name; an Object or a Value is itself.
+  template <class T>
+  Chain chain(T&& start);
   Object import(std::string_view module);
   Object reload(const Object& module);
   std::string help(std::string_view name);

@@ -29,7 +29,8 @@ class _Watch:
                 break
         else:
             return None
-        self._wrap(spec.loader)
+        if not isinstance(spec.loader, type):  # a loader of builtin modules is one for all
+            self._wrap(spec.loader)
         return spec
 
     def _wrap(self, loader):
@@ -37,8 +38,9 @@ class _Watch:
 
         def exec_module(module):
             execute(module)
-            if self in sys.meta_path:  # a failed import is tried again
+            if module.__name__ == self._name and self in sys.meta_path:  # a failed import is tried again
                 sys.meta_path.remove(self)
+                loader.exec_module = execute
                 self._action(module)
 
         loader.exec_module = exec_module

@@ -71,3 +71,13 @@ def traceback_text(exception, chain):
         return text
     half = _LONGEST // 2
     return f"{text[:half]}\n  ... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+def signature_of(names):
+    """The signature of a C++ function whose parameters have these names; None if they have none."""
+    import inspect
+
+    if names is None:
+        raise AttributeError("the parameters of this C++ function have no names")
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])

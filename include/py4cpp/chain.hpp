@@ -1,0 +1,99 @@
+// Chain: many steps over one object in one round trip. A value: it owns its arguments, and each step returns a new one,
+// so a chain can be kept, extended in two ways, and run again. Runs on the worker that was alive when it was begun.
+#pragma once
+
+#include <py4cpp/future.hpp>
+#include <py4cpp/python.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace py4cpp {
+
+class Chain {
+ public:
+  Chain attr(std::string_view name) const& { return Chain(*this).attr(name); }
+  Chain attr(std::string_view name) && {
+    add({Op::attribute}, Value::make(name));
+    return std::move(*this);
+  }
+
+  template <class... Args>
+  Chain call(Args&&... args) const& {
+    return Chain(*this).call(std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  Chain call(Args&&... args) && {
+    steps_.push_back({Op::call, detail::positional_count<Args...>, detail::named_count<Args...>});
+    values_.resize(values_.size() + detail::value_count<Args...>);
+    detail::place_arguments(values_.data() + values_.size() - detail::value_count<Args...>,
+                            std::forward<Args>(args)...);
+    return std::move(*this);
+  }
+
+  template <class... Args>
+  Chain call_method(std::string_view name, Args&&... args) const& {
+    return Chain(*this).call_method(name, std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  Chain call_method(std::string_view name, Args&&... args) && {
+    return std::move(*this).attr(name).call(std::forward<Args>(args)...);
+  }
+
+  // One key, or several as one tuple.
+  template <class... Keys>
+  Chain item(Keys&&... keys) const& {
+    return Chain(*this).item(std::forward<Keys>(keys)...);
+  }
+  template <class... Keys>
+  Chain item(Keys&&... keys) && {
+    static_assert(sizeof...(keys) > 0, "item() takes at least one key");
+    add({Op::item, static_cast<std::uint32_t>(sizeof...(keys))}, Value(std::forward<Keys>(keys))...);
+    return std::move(*this);
+  }
+
+  template <class R = Value>
+  R get() const {
+    return detail::run<R>(*peer_, steps_, values_);
+  }
+  template <class R = Value>
+  Future<R> get_async() const {
+    return Future<R>(peer_->run_async(Request{steps_, values_, detail::want_of<R>(*peer_)}));
+  }
+  // Assigns to what the last step, an item or an attribute, names. Throws Error(invalid) after any other step.
+  template <class T>
+  void set(T&& value) const {
+    run_set(Value(std::forward<T>(value)));
+  }
+
+ private:
+  friend class Python;
+
+  Chain(std::shared_ptr<AsyncPeer> peer, Op start, Value value) : peer_(std::move(peer)) { add({start}, std::move(value)); }
+
+  template <class... Values>
+  void add(Step step, Values&&... values) {
+    steps_.push_back(step);
+    (values_.push_back(std::forward<Values>(values)), ...);
+  }
+  void run_set(Value value) const;
+
+  std::shared_ptr<AsyncPeer> peer_;
+  std::vector<Step> steps_;
+  std::vector<Value> values_;
+};
+
+template <class T>
+Chain Python::chain(T&& start) {
+  if constexpr (detail::CalledByName<std::remove_reference_t<T>>) {
+    return Chain(peer(), Op::name, Value::make(std::string_view(start)));
+  } else {
+    return Chain(peer(), Op::value, Value(std::forward<T>(start)));
+  }
+}
+
+}  // namespace py4cpp

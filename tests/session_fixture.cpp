@@ -1,0 +1,412 @@
+#include "session_fixture.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace py4cpp::test {
+
+namespace {
+
+std::atomic<unsigned> jitter_seed{0};
+std::atomic<unsigned> jitter_threads{0};
+thread_local const Worker* interpreter_of = nullptr;  // whose interpreter this thread holds
+
+ArenaId other_arena(const Endpoint& other) { return other.arena->id(); }
+
+}  // namespace
+
+void set_jitter(unsigned seed) noexcept { jitter_seed.store(seed); }
+
+void jitter() noexcept {
+  const unsigned seed = jitter_seed.load(std::memory_order_relaxed);
+  if (seed == 0) return;
+  thread_local std::minstd_rand random(seed * 7919 + jitter_threads.fetch_add(1));
+  const auto choice = random() % 64;
+  if (choice == 0) {
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 200));
+  } else if (choice < 16) {
+    std::this_thread::yield();
+  }
+}
+
+std::pair<int, int> make_pipe(int size) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  if (size > 0 && fcntl(ends[1], F_SETPIPE_SZ, size) < 0) throw std::runtime_error("no pipe of that size");
+  return {ends[0], ends[1]};
+}
+
+// ---- Executor
+
+void Executor::post(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (idle_ < tasks_.size()) threads_.emplace_back([this] { work(); });
+  changed_.notify_one();
+}
+
+void Executor::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    changed_.wait(lock, [this] { return finishing_ || !tasks_.empty(); });
+    --idle_;
+    if (tasks_.empty()) return;
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+void Executor::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+  }
+  changed_.notify_all();
+  for (std::size_t i = 0;; ++i) {
+    std::thread thread;
+    {
+      const std::lock_guard lock(mutex_);
+      if (i == threads_.size()) break;
+      thread = std::move(threads_[i]);
+    }
+    thread.join();
+  }
+}
+
+// ---- Service
+
+void Service::start(Session& session, bool leads) {
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  thread_ = std::thread([this, &session, leads] { run(session, leads); });
+}
+
+void Service::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  thread_.join();
+  close(wake_);
+}
+
+void Service::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto ignored = write(wake_, &one, sizeof one);
+}
+
+void Service::attend(std::chrono::microseconds within) noexcept {
+  const auto due = Session::Clock::now() + std::max(within, 20us);  // a pipe that is full isn't asked all the time
+  {
+    const std::lock_guard lock(mutex_);
+    if (due_ && *due_ <= due) return;
+    due_ = due;
+  }
+  wake();
+}
+
+void Service::lead_is_free() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    lead_is_free_ = true;
+  }
+  wake();
+}
+
+void Service::run(Session& session, bool leads) {
+  bool leading = false;
+  for (;;) {
+    std::optional<Session::Clock::time_point> due;
+    bool free = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      due = due_;
+      free = std::exchange(lead_is_free_, false);
+    }
+    if (free && leads && !leading) leading = session.lead_idle();
+    pollfd watched[] = {{wake_, POLLIN, 0}, {leading ? session.channel().read_descriptor() : -1, POLLIN, 0}};
+    timespec limit{};
+    if (due) {
+      const auto left = std::max<std::chrono::nanoseconds>(*due - Session::Clock::now(), 0ns).count();
+      limit = {static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+    }
+    ppoll(watched, 2, due ? &limit : nullptr, nullptr);
+    std::uint64_t wakes = 0;
+    [[maybe_unused]] const auto ignored = read(wake_, &wakes, sizeof wakes);
+    jitter();
+    if (watched[1].revents != 0) leading = session.pump_idle();
+    if (due && Session::Clock::now() >= *due) {
+      {
+        const std::lock_guard lock(mutex_);
+        due_.reset();
+      }
+      session.service();
+    }
+  }
+}
+
+// ---- Endpoint
+
+Endpoint::Endpoint() : arena(std::make_shared<Arena>()) {}
+
+void Endpoint::start(Session::Call& call, const ValueWriter& values, Session::Sending sending, bool keep) {
+  const wire::Step step(wire::Op::call, 0, 0);
+  session->start(call, {&step, 1}, wire::Want::value, keep, values, sending);
+}
+
+void Endpoint::start(Session::Call& call, std::string_view name, std::initializer_list<std::int64_t> arguments,
+                     Session::Sending sending, bool keep) {
+  ValueWriter values;
+  values.string(name);
+  for (const std::int64_t argument : arguments) values.integer(argument);
+  start(call, values, sending, keep);
+}
+
+std::int64_t Endpoint::finish(Session::Call& call, Session::Deadline deadline) {
+  const auto outcome = session->wait(call, deadline);
+  if (outcome == Session::Outcome::closed) throw Error(ErrorKind::disconnected, session->problem());
+  if (outcome == Session::Outcome::timed_out) {
+    session->abandon(call);
+    throw TimedOut("a test's call");
+  }
+  const Message answer = call.take_answer();
+  if (const auto* failure = answer.as<wire::Failure>()) {
+    ValueReader texts(failure->texts());
+    texts.expect_string();
+    throw std::runtime_error(std::string(texts.expect_string()));
+  }
+  EXPECT_EQ(answer.as<wire::Reply>()->id(), call.id());
+  return ValueReader(answer.as<wire::Reply>()->values()).next().integer();
+}
+
+std::int64_t Endpoint::ask(std::string_view name, std::initializer_list<std::int64_t> arguments,
+                           Session::Deadline deadline) {
+  ValueWriter values;
+  values.string(name);
+  for (const std::int64_t argument : arguments) values.integer(argument);
+  const wire::Step step(wire::Op::call, 0, 0);
+  TestCall call;
+  session->ask(call, {&step, 1}, wire::Want::value, false, values, deadline);
+  return finish(call, deadline);
+}
+
+void Endpoint::check_may_run_user_code() const {
+  // Deadlocks if this thread held the session's lock.
+  static_cast<void>(session->closed());
+}
+
+void Endpoint::serve(const wire::Request& request) noexcept {
+  check_may_run_user_code();
+  EXPECT_EQ(session->current(), request.id());
+  jitter();
+  try {
+    ValueWriter result;
+    try {
+      ValueReader arguments(request.values());
+      const std::string_view name = arguments.expect_string();
+      const auto handler = handlers_.find(name);
+      if (handler == handlers_.end()) throw std::runtime_error("no handler " + std::string(name));
+      handler->second(arguments, result);
+      if (result.nodes().empty()) result.none();
+    } catch (const std::exception& error) {
+      WireException exception;
+      exception.type = "RuntimeError";
+      exception.message = error.what();
+      session->failure(request.id(), {exception});
+      ++served;
+      return;
+    }
+    session->reply(request.id(), result);
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << error.what();
+  }
+  ++served;
+}
+
+void Endpoint::released(const wire::Release& release) {
+  jitter();
+  const std::lock_guard lock(mutex_);
+  if (release.objects() != nullptr) objects_noted_ += release.objects()->size();
+  if (release.callables() != nullptr) {
+    for (const auto* callable : *release.callables()) callables_noted_ += callable->count();
+  }
+}
+
+void Endpoint::housekeep() noexcept {
+  check_may_run_user_code();
+  const std::lock_guard lock(mutex_);
+  objects_released += std::exchange(objects_noted_, 0);
+  callables_released += std::exchange(callables_noted_, 0);
+  ++housekeepings;
+}
+
+void Endpoint::print(wire::Stream, std::string_view text) noexcept {
+  check_may_run_user_code();
+  jitter();
+  if (on_print) on_print(text);
+}
+
+void Endpoint::discard(const Message& answer) noexcept {
+  jitter();
+  ++discarded;
+  if (answer.kind() != wire::Body::Reply) return;
+  ValueReader values(answer.as<wire::Reply>()->values());
+  while (!values.done()) {
+    const auto node = values.next();
+    if (node.kind == wire::Kind::array) static_cast<void>(session->ledger().borrow(values.array().block));
+    if (node.kind == wire::Kind::string) values.text(node);
+  }
+}
+
+void Endpoint::attend(std::chrono::microseconds within) noexcept {
+  jitter();
+  service.attend(within);
+}
+
+void Endpoint::lead_is_free() noexcept {
+  jitter();
+  service.lead_is_free();
+}
+
+void Endpoint::closed(const std::string&) noexcept { ++closings; }
+
+void Endpoint::hold(const std::shared_ptr<Block>& block) {
+  const std::lock_guard lock(mutex_);
+  held_.push_back(block);
+}
+
+void Endpoint::drop_held() {
+  std::vector<std::shared_ptr<Block>> dropped;
+  const std::lock_guard lock(mutex_);
+  dropped.swap(held_);
+}
+
+// ---- the two sides
+
+void Host::unattended(Message request) {
+  ++unattended_requests;
+  executor.post([this, message = std::make_shared<Message>(std::move(request))] { session->run(std::move(*message)); });
+}
+
+void Host::output_waiting() noexcept {
+  executor.post([this] { session->drain_output(); });
+}
+
+void Worker::unattended(Message) { ADD_FAILURE() << "the worker has a server"; }
+
+void Worker::output_waiting() noexcept { ADD_FAILURE() << "nobody prints to the worker"; }
+
+void Worker::suspend() noexcept {
+  EXPECT_EQ(interpreter_of, this);
+  jitter();
+  interpreter_of = nullptr;
+  interpreter_.unlock();
+  jitter();
+}
+
+void Worker::resume() noexcept {
+  EXPECT_EQ(interpreter_of, nullptr);
+  jitter();
+  interpreter_.lock();
+  interpreter_of = this;
+  jitter();
+}
+
+void Worker::check_may_run_user_code() const {
+  EXPECT_EQ(interpreter_of, this);
+  Endpoint::check_may_run_user_code();
+}
+
+// ---- Relay, Pair
+
+Relay::Relay(int from, int to, unsigned seed)
+    : thread_([from, to, seed] {
+        std::minstd_rand random(seed);
+        std::vector<char> bytes(64 * 1024);
+        for (;;) {
+          const std::size_t most = random() % 4 == 0 ? 1 + random() % 16 : bytes.size();
+          const ssize_t got = read(from, bytes.data(), most);
+          if (got <= 0) break;
+          for (ssize_t done = 0; done < got;) {
+            const ssize_t written = write(to, bytes.data() + done, static_cast<std::size_t>(got - done));
+            if (written <= 0) break;
+            done += written;
+          }
+          if (random() % 32 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 300));
+        }
+        close(from);
+        close(to);
+      }) {}
+
+Relay::~Relay() { thread_.join(); }
+
+Pair::Pair(const PairOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // as Python does
+  set_jitter(options.seed);
+  auto [worker_reads, host_writes] = make_pipe(options.pipe_size);
+  auto [host_reads, worker_writes] = make_pipe(options.pipe_size);
+  if (options.relayed) {
+    auto [next_worker_reads, relay_writes_down] = make_pipe(options.pipe_size);
+    auto [next_host_reads, relay_writes_up] = make_pipe(options.pipe_size);
+    relays_.push_back(std::make_unique<Relay>(std::exchange(worker_reads, next_worker_reads), relay_writes_down,
+                                              options.seed + 1));
+    relays_.push_back(
+        std::make_unique<Relay>(std::exchange(host_reads, next_host_reads), relay_writes_up, options.seed + 2));
+  }
+  Session::Options settings;
+  settings.spin = options.spin;
+  settings.peer_arena = other_arena(worker);
+  host.session =
+      Session::make(host, std::make_unique<Channel>(host_reads, host_writes), host.arena, settings);
+  settings.peer_arena = other_arena(host);
+  settings.has_server = true;
+  settings.guard_descriptors = true;
+  worker.session =
+      Session::make(worker, std::make_unique<Channel>(worker_reads, worker_writes), worker.arena, settings);
+  host.service.start(*host.session, options.host_leads);
+  worker.service.start(*worker.session, false);
+  if (options.serving) start_server();
+}
+
+void Pair::start_server() {
+  worker.server = std::thread([this] {
+    const Worker::Interpreter held(worker);
+    worker.session->serve_until_closed();
+  });
+}
+
+void Pair::stop() {
+  if (std::exchange(stopped_, true)) return;
+  host.session->say_bye();
+  if (host.session->closed()) worker.session->close("the test has ended");
+  if (worker.server.joinable()) worker.server.join();
+  host.session->close("the test has ended");
+  worker.session->close("the test has ended");
+  host.service.stop();
+  worker.service.stop();
+  host.executor.finish();
+  host.drop_held();
+  worker.drop_held();
+  host.session->ledger().close(true);
+  worker.session->ledger().close(true);
+  host.session.reset();
+  worker.session.reset();
+  relays_.clear();
+  set_jitter(0);
+}
+
+}  // namespace py4cpp::test
