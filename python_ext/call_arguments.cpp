@@ -13,6 +13,15 @@ using Vectorcall = PyObject* (*)(PyObject*, PyObject* const*, std::size_t, PyObj
 const Vectorcall vectorcall = reinterpret_cast<Vectorcall>(dlsym(RTLD_DEFAULT, "PyObject_Vectorcall"));
 constexpr std::size_t place_before_is_free = std::size_t{1} << (8 * sizeof(std::size_t) - 1);  // ..._ARGUMENTS_OFFSET
 
+// User code. A daemon thread that the interpreter ends while it is in there must not unwind our frames, whose destructors
+// would touch Python without the GIL: `noexcept` stops it here (Server::ending).
+PyObject* enter(PyObject* function, PyObject* const* arguments, std::size_t count, PyObject* keywords) noexcept {
+  return vectorcall(function, arguments, count | place_before_is_free, keywords);
+}
+PyObject* enter(PyObject* function, PyObject* arguments, PyObject* keywords) noexcept {
+  return PyObject_Call(function, arguments, keywords);
+}
+
 Ref tuple_of(PyObject* const* items, std::size_t count) {
   Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(count)));
   for (std::size_t i = 0; i < count; ++i) {
@@ -65,7 +74,7 @@ Ref CallArguments::call(PyObject* function) {
     keywords = tuple_of(names.data(), names.size());
   }
   if (vectorcall != nullptr) {
-    return checked(vectorcall(function, arguments, positional | place_before_is_free, keywords.get()));
+    return checked(enter(function, arguments, positional, keywords.get()));
   }
   const Ref tuple = tuple_of(arguments, positional);
   Ref dict;
@@ -75,7 +84,7 @@ Ref CallArguments::call(PyObject* function) {
       checked(PyDict_SetItem(dict.get(), keywords_[i].get(), arguments[positional + i]));
     }
   }
-  return checked(PyObject_Call(function, tuple.get(), dict.get()));
+  return checked(enter(function, tuple.get(), dict.get()));
 }
 
 }  // namespace py4cpp

@@ -18,8 +18,8 @@ namespace py4cpp {
 
 class ObjectTable;
 
-// Arrays that this side sent: on their own pages, or copied first (into shared memory, or into the message). May be read
-// without the GIL.
+// Arrays that this side sent: on their own pages, or copied first (into shared memory, or into the message). May be
+// read without the GIL.
 struct SentArrays {
   std::atomic<std::uint64_t> arrays_shared{0}, arrays_copied{0};
   std::atomic<std::uint64_t> bytes_shared{0}, bytes_copied{0};
@@ -28,7 +28,8 @@ struct SentArrays {
   void copied(std::uint64_t bytes) noexcept { count(arrays_copied, bytes_copied, bytes); }
 
  private:
-  static void count(std::atomic<std::uint64_t>& arrays, std::atomic<std::uint64_t>& total, std::uint64_t bytes) noexcept {
+  using Counter = std::atomic<std::uint64_t>;
+  static void count(Counter& arrays, Counter& total, std::uint64_t bytes) noexcept {
     arrays.fetch_add(1, std::memory_order_relaxed);
     total.fetch_add(bytes, std::memory_order_relaxed);
   }

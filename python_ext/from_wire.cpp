@@ -195,7 +195,7 @@ Frame Builder::open(const ValueReader::Node& node) {
 }
 
 void check_key(std::uint32_t height) {
-  if (height > deepest_key) raise_python(PyExc_RecursionError, "a key or set element is nested too deeply to be hashed");
+  if (height > deepest_key) raise_python(PyExc_RecursionError, "a key or set element is nested too deeply");
 }
 
 void Builder::put(Frame& frame, Ref child, std::uint32_t height) {

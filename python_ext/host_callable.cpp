@@ -71,10 +71,11 @@ PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept
     const char* text = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
     if (text == nullptr) PyErr_Clear();
     return Self::host(self).call(Self::of(self).id, arguments, keywords, text != nullptr ? text : "callback").release();
-  } catch (...) {
+  } catch (const PythonRaised&) {
+  } catch (const std::exception&) {
     set_python_error();
-    return nullptr;
   }
+  return nullptr;
 }
 
 PyObject* represent(PyObject* self) noexcept {
@@ -101,7 +102,7 @@ int set_name(PyObject* self, PyObject* name, void*) noexcept {
 
 PyObject* get_signature(PyObject* self, void*) noexcept {
   const Ref module = Ref::steal(PyImport_ImportModule("py4cpp._introspect"));
-  return module ? PyObject_CallMethod(module.get(), "signature_of", "O", Self::of(self).names) : nullptr;
+  return module ? PyObject_CallMethod(module.get(), "signature_of", "(O)", Self::of(self).names) : nullptr;
 }
 
 PyTypeObject* make_type() {

@@ -21,8 +21,8 @@ constexpr std::size_t alignment(DType dtype) {
 
 Shape shape_of(const ArrayFields& array) { return Shape(array.dimensions, array.dimensions + array.nd); }
 
-// How the array lies in memory; nothing if C++ couldn't read it there: unaligned, or a stride that is no multiple of the
-// item size.
+// How the array lies in memory; nothing if C++ couldn't read it there: unaligned, or a stride that is no multiple of
+// the item size.
 std::optional<Layout> layout_of(const ArrayFields& array, DType dtype) {
   Layout layout;
   layout.dtype = dtype;
@@ -96,7 +96,8 @@ Shape parse_shape(PyObject* object) {
   if (PyIndex_Check(object) != 0) return {extent(object)};
   const Ref extents = checked(PySequence_Tuple(object));
   Shape shape;
-  for (Py_ssize_t i = 0; i < PyTuple_Size(extents.get()); ++i) shape.push_back(extent(PyTuple_GetItem(extents.get(), i)));
+  const Py_ssize_t count = PyTuple_Size(extents.get());
+  for (Py_ssize_t i = 0; i < count; ++i) shape.push_back(extent(PyTuple_GetItem(extents.get(), i)));
   return shape;
 }
 

@@ -10,8 +10,8 @@
 
 namespace py4cpp {
 
-// An ndarray for an array just taken from a reader; borrows its block whatever happens. Throws PythonRaised: ImportError
-// without numpy, TypeError for bfloat16 without ml_dtypes, ValueError for too many dimensions.
+// An ndarray for an array just taken from a reader; borrows its block whatever happens. Throws PythonRaised:
+// ImportError without numpy, TypeError for bfloat16 without ml_dtypes, ValueError for too many dimensions.
 Ref array_from_wire(const ArrayPlace& place, Conversion& conversion);
 
 // Writes an object of exactly numpy's array type; false if its dtype has no wire form. Counts it in conversion.sent.

@@ -19,12 +19,11 @@ static_assert(offsetof(ArrayFields, flags) == 64);
 static_assert(offsetof(DescrFields, typeobj) == 16 && offsetof(DescrFields, byteorder) == 26);
 static_assert(offsetof(DescrFields, type_num) == 28);
 
-// Indices in the table of _ARRAY_API; they never change.
+// Indices in the table of _ARRAY_API: these are the same in numpy 1 and 2, unlike those of the copying functions.
 constexpr std::size_t api_get_version = 0;
 constexpr std::size_t api_array_type = 2;
 constexpr std::size_t api_generic_type = 10;
 constexpr std::size_t api_descr_from_type = 45;
-constexpr std::size_t api_copy_into = 82;
 constexpr std::size_t api_new_from_descr = 94;
 constexpr std::size_t api_set_base_object = 282;
 
@@ -133,7 +132,7 @@ void Numpy::find_entry_points(PyObject* core) {
   take(table, api_get_version, get_version);
   const unsigned major = get_version() >> 24;
   if (major != 1 && major != 2) {
-    raise_python(PyExc_ImportError, "py4cpp knows numpy 1 and 2; this one's C API has version " + std::to_string(major));
+    raise_python(PyExc_ImportError, "py4cpp knows numpy 1 and 2, not " + std::to_string(major));
   }
   max_dimensions_ = major == 1 ? 32 : 64;
   take(table, api_array_type, array_type_);
@@ -141,7 +140,6 @@ void Numpy::find_entry_points(PyObject* core) {
   take(table, api_descr_from_type, descr_from_type_);
   take(table, api_new_from_descr, new_from_descr_);
   take(table, api_set_base_object, set_base_object_);
-  take(table, api_copy_into, copy_into_);
 }
 
 // Reads an array of known shape through our structs.
@@ -285,7 +283,8 @@ void Numpy::copy_elements(PyObject* array, const Layout& row_major, std::byte* t
   if ((from.flags & flag_c_contiguous) == 0) {
     const Ref target = new_array(descr(row_major.dtype), {row_major.shape.begin(), row_major.shape.end()}, nullptr, to,
                                  flag_writable | flag_c_contiguous | flag_aligned);
-    checked(copy_into_(target.get(), array));
+    const Ref copyto = attribute(module_.get(), "copyto");
+    checked(PyObject_CallFunctionObjArgs(copyto.get(), target.get(), array, nullptr));
   } else {
     const Ref held = Ref::borrow(array);
     copy_memory(to, from.data, size);

@@ -1,6 +1,6 @@
-// numpy without its headers: entry points from its C-API capsule, found at run time, and the few struct fields that have
-// been the same from numpy 1.7 to 2.x, checked when it is loaded. One file serves numpy 1.22 to 2.x, and nothing here
-// imports numpy before an array is needed. All functions need the GIL.
+// numpy without its headers: entry points from its C-API capsule, found at run time, and the few struct fields that
+// have been the same from numpy 1.7 to 2.x, checked when it is loaded. One file serves numpy 1.22 to 2.x, and nothing
+// here imports numpy before an array is needed. All functions need the GIL.
 #pragma once
 
 #include "refs.hpp"
@@ -81,7 +81,6 @@ class Numpy {
   using NewFromDescr = PyObject* (*)(PyTypeObject*, PyObject*, int, const std::intptr_t*, const std::intptr_t*, void*,
                                      int, PyObject*);
   using SetBaseObject = int (*)(PyObject*, PyObject*);
-  using CopyInto = int (*)(PyObject*, PyObject*);
 
   struct ScalarType {
     PyTypeObject* type;
@@ -95,7 +94,6 @@ class Numpy {
   DescrFromType descr_from_type_ = nullptr;
   NewFromDescr new_from_descr_ = nullptr;
   SetBaseObject set_base_object_ = nullptr;
-  CopyInto copy_into_ = nullptr;
   std::vector<ScalarType> scalars_;
 };
 

@@ -7,6 +7,7 @@
 #include "failure.hpp"
 #include "fork_mark.hpp"
 #include "host_callable.hpp"
+#include "interrupt.hpp"
 #include "object_table.hpp"
 #include "refs.hpp"
 #include "session.hpp"
@@ -29,7 +30,7 @@ class Server final : private Session::Side, private CallableHost, private HostEx
  public:
   // `host` is its hello; the handshake is over.
   Server(std::unique_ptr<Channel> channel, const HelloInfo& host, std::shared_ptr<Arena> arena, Watchdog& watchdog);
-  ~Server() override = default;
+  ~Server() override;
 
   // On the main thread: serves until the host says goodbye or is gone, and sends what is left to send.
   void run();
@@ -64,8 +65,8 @@ class Server final : private Session::Side, private CallableHost, private HostEx
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;
   void release_host_exception(std::uint64_t id) noexcept override { release_callable(id, 1); }
 
-  enum class Served { answered, raised, closed };
-  Served answer(const wire::Request& request);
+  void answer(const wire::Request& request, const Ref& result, ActiveCall& active);
+  Ref take_answer(const Message& answer, const char* name);
   void fail(const wire::Request& request, const Ref& exception) noexcept;
   void check_usable() const;
   [[noreturn]] void leave_child(PyObject* exception) const noexcept;

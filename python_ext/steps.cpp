@@ -10,6 +10,13 @@
 
 namespace py4cpp {
 
+namespace {
+
+// User code; why noexcept: see call_arguments.cpp.
+PyObject* enter(PyObject* code, PyObject* globals) noexcept { return PyEval_EvalCode(code, globals, globals); }
+
+}  // namespace
+
 // One request.
 class Steps::Run {
  public:
@@ -86,8 +93,8 @@ void Steps::Run::step(const wire::Step& step) {
 Ref Steps::Run::evaluate(CodeCache::Mode mode, const wire::Step& step) {
   const std::string_view text = values_.expect_string();
   if (step.named() == 0) {
-    PyObject* globals = steps_.names_.globals();
-    return checked(PyEval_EvalCode(steps_.code_.get(mode, text, {}).get(), globals, globals));
+    const Ref code = steps_.code_.get(mode, text, {});
+    return checked(enter(code.get(), steps_.names_.globals()));
   }
   std::vector<std::string_view> names;
   CallArguments values;

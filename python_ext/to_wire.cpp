@@ -3,6 +3,7 @@
 #include "message.hpp"
 #include "ndarray.hpp"
 #include "object_table.hpp"
+#include "saved_error.hpp"
 
 #include <array>
 #include <optional>
@@ -18,8 +19,8 @@ namespace {
 
 using wire::Kind;
 
-// A message holds little more (src/message.hpp). Seen here, the error can say what to do, and a list of lists that holds
-// itself many times over without a cycle ends in one.
+// A message holds little more (src/message.hpp). Seen here, the error can say what to do, and a list that reaches the
+// same lists on ever more ways ends in one.
 constexpr std::size_t most_bytes = max_message_size - (std::size_t{1} << 20);
 
 // Up to this depth containers on the path are searched one by one, below it in a hash table.
@@ -333,10 +334,9 @@ void to_wire(PyObject* object, ValueWriter& writer, Conversion& conversion) {
 }
 
 void take_back(ValueWriter& writer, Conversion& conversion) noexcept {
-  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
-  PyErr_Fetch(&type, &value, &traceback);
+  SavedError error;  // destructors are user code
   for (const std::uint64_t id : writer.objects()) conversion.objects.drop(id);
-  PyErr_Restore(type, value, traceback);
+  error.restore();
   writer.clear();
 }
 

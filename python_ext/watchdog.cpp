@@ -117,7 +117,10 @@ void Watchdog::attend(std::chrono::microseconds within) noexcept {
   }
 }
 
-bool Watchdog::idle() const noexcept { return due_.load() == never && !blocked_.load() && !sending_.load(); }
+bool Watchdog::sending() const noexcept {
+  const std::int64_t due = due_.load();
+  return sending_.load() || blocked_.load() || (due != never && due < now() + 1'000'000);
+}
 
 void Watchdog::end_within(std::chrono::milliseconds time) noexcept {
   if (!made_in_.same_process()) return;

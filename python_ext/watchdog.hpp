@@ -37,7 +37,7 @@ class Watchdog {
 
   // Calls session.service() within this time. Any thread, with locks held; cheap when it was asked before.
   void attend(std::chrono::microseconds within) noexcept;
-  bool idle() const noexcept;  // nothing is left to send that it knows of
+  bool sending() const noexcept;  // it is, or is about to within a millisecond
 
   // Ends the process after this time, if it is still there.
   void end_within(std::chrono::milliseconds time) noexcept;

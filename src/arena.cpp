@@ -14,7 +14,8 @@ namespace py4cpp {
 
 namespace {
 
-constexpr std::size_t largest = std::size_t{1} << 46;  // bytes; beyond any address space, and rounding up can't overflow
+// Beyond any address space, and rounding it up can't overflow.
+constexpr std::size_t largest = std::size_t{1} << 46;
 constexpr std::uint64_t first_segment = std::uint64_t{1} << 20;
 constexpr std::uint64_t largest_shared_segment = std::uint64_t{64} << 20;
 

@@ -1,7 +1,7 @@
 // The arena: this process's own shared memory, from which every block it owns is allocated. Its bookkeeping is private
 // memory; its segments carry payload only. Held by shared_ptr; any thread; no user code runs under its lock, and system
-// calls (creating, unlinking, unmapping a segment) are made without it. In a forked child allocating throws, and nothing
-// else has an effect.
+// calls (creating, unlinking, unmapping a segment) are made without it. In a forked child allocating throws, and
+// nothing else has an effect.
 #pragma once
 
 #include "block.hpp"
@@ -23,8 +23,8 @@ namespace py4cpp {
 struct ArenaLimits {
   static constexpr std::uint64_t automatic = ~std::uint64_t{0};  // the smaller of 1 GiB and a quarter of /dev/shm
 
-  std::uint64_t shared_memory_limit = 0;    // bytes of all segments; 0: as much as there is
-  std::uint64_t cache_limit = automatic;    // bytes kept warm that no live block uses
+  std::uint64_t shared_memory_limit = 0;  // bytes of all segments; 0: as much as there is
+  std::uint64_t cache_limit = automatic;  // bytes kept warm that no live block uses
 };
 
 struct ArenaStats {
@@ -41,7 +41,8 @@ class SegmentObserver {
   virtual void retired(std::uint32_t segment) noexcept = 0;
 
  protected:
-  ~SegmentObserver() = default;  // observers are held weakly, never owned through this
+  SegmentObserver() = default;
+  virtual ~SegmentObserver() = default;
 };
 
 class Arena : public std::enable_shared_from_this<Arena> {
@@ -57,7 +58,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   // A block of at least 64 bytes, 64-byte aligned, contents undefined (warm memory is not cleared). Throws
   // OutOfSharedMemory, Error(invalid) in a forked child or after close().
   std::shared_ptr<Block> allocate(std::size_t bytes);
-  std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;  // the live block, or null; constant time
+  std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;   // the live block, or null; constant time
   std::shared_ptr<Block> containing(const void* address) const noexcept;  // the live block, or null; logarithmic
 
   void trim() noexcept;  // gives back every segment that carries no live block
@@ -104,11 +105,11 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::map<const std::byte*, std::uint32_t> by_address_;
   std::uint64_t shared_memory_limit_;
   std::uint64_t cache_limit_;
-  std::uint64_t bytes_total_ = 0;    // of segments
-  std::uint64_t bytes_coming_ = 0;   // of segments being created outside the lock
+  std::uint64_t bytes_total_ = 0;   // of segments
+  std::uint64_t bytes_coming_ = 0;  // of segments being created outside the lock
   std::uint64_t clock_ = 0;
   std::uint32_t next_number_ = 0;
-  bool wrapped_ = false;             // numbers have been used before
+  bool wrapped_ = false;  // numbers have been used before
   bool closed_ = false;
   std::shared_ptr<const Observers> observers_;
   bool bequeathed_ = false;  // some segment is

@@ -171,9 +171,9 @@ std::optional<Message> Channel::next() {
   return Message({start, first->size});
 }
 
-void Channel::wait(int wake, bool writing, std::optional<std::chrono::steady_clock::time_point> deadline) const {
-  pollfd watched[3] = {{read_, POLLIN, 0}, {wake, POLLIN, 0}, {write_, POLLOUT, 0}};
-  const nfds_t count = writing ? 3 : 2;
+void Channel::wait(int wake, bool reading, bool writing,
+                   std::optional<std::chrono::steady_clock::time_point> deadline) const {
+  pollfd watched[3] = {{wake, POLLIN, 0}, {reading ? read_ : -1, POLLIN, 0}, {writing ? write_ : -1, POLLOUT, 0}};
   timespec left{};
   const timespec* limit = nullptr;
   if (deadline) {
@@ -183,7 +183,7 @@ void Channel::wait(int wake, bool writing, std::optional<std::chrono::steady_clo
     left.tv_nsec = static_cast<long>(rest.count() % 1'000'000'000);
     limit = &left;
   }
-  ppoll(watched, count, limit, nullptr);  // whatever the outcome, the caller looks for itself
+  ppoll(watched, 3, limit, nullptr);  // whatever the outcome, the caller looks for itself
 }
 
 }  // namespace py4cpp

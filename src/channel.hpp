@@ -55,9 +55,9 @@ class Channel {
   std::optional<Message> next();     // the next whole message received; throws BadMessage
   bool whole_message() const noexcept;
 
-  // Blocks until something can be read, or written if `writing`, or `wake` (an eventfd) is readable, or the deadline.
-  // Any thread that holds the reading half.
-  void wait(int wake, bool writing, std::optional<std::chrono::steady_clock::time_point> deadline) const;
+  // Blocks until something can be read if `reading`, or written if `writing`, or `wake` (an eventfd) is readable, or the
+  // deadline. Any thread that holds the reading half.
+  void wait(int wake, bool reading, bool writing, std::optional<std::chrono::steady_clock::time_point> deadline) const;
 
   int read_descriptor() const noexcept { return read_; }
   int write_descriptor() const noexcept { return write_; }

@@ -32,8 +32,8 @@ class ForkMark {
   std::uint32_t epoch_;
 };
 
-// open(2) and close(2) for a descriptor that no forked child keeps, not for an instant: a lock that a child shared would
-// outlive us. The child closes its copy before fork() returns there.
+// open(2) and close(2) for a descriptor that no forked child keeps, not for an instant: a lock that a child shared
+// would outlive us. The child closes its copy before fork() returns there.
 int open_unforked(const char* path, int flags, mode_t mode = 0);
 void close_unforked(int descriptor) noexcept;
 

@@ -43,9 +43,9 @@ class FreeSpace {
   RangeId take(std::size_t bytes);
   // As take(), for when no segment can be added: small and medium ranges also come from each other's segments.
   RangeId take_anywhere(std::size_t bytes);
-  void give(RangeId id) noexcept;  // it becomes cached
+  void give(RangeId id) noexcept;                              // it becomes cached
   void keep(RangeId id) noexcept { ranges_[id].kept = true; }  // a live range: give() leaves it live
-  void merge() noexcept;           // cached ranges of shared segments become raw, and one with their raw neighbours
+  void merge() noexcept;  // cached ranges of shared segments become raw, and one with their raw neighbours
 
   // `segment` is the caller's index, small and reusable; `bytes` a multiple of 64. Strong guarantee.
   void add_segment(std::uint32_t segment, std::size_t bytes, Kind kind);
@@ -59,12 +59,12 @@ class FreeSpace {
   std::weak_ptr<Block>& block(RangeId id) noexcept { return ranges_[id].block; }
   const std::weak_ptr<Block>& block(RangeId id) const noexcept { return ranges_[id].block; }
 
-  RangeId with_generation(std::uint64_t generation) const noexcept;             // live, or none
-  RangeId at(std::uint32_t segment, std::uint64_t offset) const noexcept;       // live, or none
+  RangeId with_generation(std::uint64_t generation) const noexcept;        // live, or none
+  RangeId at(std::uint32_t segment, std::uint64_t offset) const noexcept;  // live, or none
 
   std::uint64_t live_ranges() const noexcept { return live_ranges_; }
   std::uint64_t bytes_live() const noexcept { return bytes_live_; }
-  std::uint64_t bytes_mergeable() const noexcept { return bytes_mergeable_; }   // cached, in shared segments
+  std::uint64_t bytes_mergeable() const noexcept { return bytes_mergeable_; }  // cached, in shared segments
   std::uint64_t bytes_of(Kind kind) const noexcept { return bytes_of_[static_cast<std::size_t>(kind)]; }
   std::size_t idle_segments() const noexcept { return idle_segments_; }
 
@@ -95,7 +95,7 @@ class FreeSpace {
   static constexpr std::size_t first_raw = classes;        // lists: [0, classes) cached ranges of shared segments,
   static constexpr std::size_t first_whole = 3 * classes;  // two times `classes` raw ranges by kind, then whole ones
 
-  static std::size_t class_for(std::size_t bytes) noexcept;   // the smallest class that holds them
+  static std::size_t class_for(std::size_t bytes) noexcept;     // the smallest class that holds them
   static std::size_t class_within(std::size_t bytes) noexcept;  // the largest class they can hold
   static std::size_t class_capacity(std::size_t index) noexcept;
 

@@ -1,7 +1,7 @@
 // Leases: what tells a living process's names in /dev/shm from those of a dead one, and the janitor's work on the
 // latter. A lease is a file `py4cpp.<pid>.<32 hexadecimal digits>.lease` and a lock on it:
 //   1. The owner of an arena, and each peer that met it, holds a shared OFD lock (a POSIX lock would drop when any
-//      descriptor of the file is closed; either kind ends with its process, whatever ends it). Children don't inherit it.
+//      descriptor of the file is closed). It ends with its process, whatever ends that; forked children get no part.
 //   2. Whoever holds the exclusive lock, and has seen after taking it that the path still leads to the file it locked,
 //      may remove the arena's names: first the segments', last the lease's, so a janitor that dies half way leaves the
 //      rest to the next.
@@ -36,7 +36,7 @@ class Lease {
   Lease& operator=(Lease&& other) noexcept;
   ~Lease();  // nothing in a forked child
 
-  void take_over() noexcept { removes_ = true; }   // the owner is dead: the file goes with us
+  void take_over() noexcept { removes_ = true; }      // the owner is dead: the file goes with us
   void leave_behind() noexcept { removes_ = false; }  // somebody who shares it will remove the file
 
  private:
@@ -50,9 +50,9 @@ class Lease {
   ForkMark made_in_;
 };
 
-// Removes what dead processes of this user left in /dev/shm. Returns the number of names removed. Never touches an arena
-// whose lease is held, has another owner or is missing, nor a name that isn't exactly one of ours. Safe against any
-// number of processes that sweep or start at once.
+// Removes what dead processes of this user left in /dev/shm. Returns the number of names removed. Never touches an
+// arena whose lease is held, has another owner or is missing, nor a name that isn't exactly one of ours. Safe against
+// any number of processes that sweep or start at once.
 std::size_t sweep_abandoned() noexcept;
 
 // Removes every name of an arena whose owner is known to be dead, the lease's last.

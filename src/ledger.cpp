@@ -109,7 +109,7 @@ class BlockLedger::Book::BorrowedBlock final : public Block {
     if (const auto book = book_.lock()) book->ended(*this);
   }
 
-  std::weak_ptr<Book> book_;      // set once the book has entered it
+  std::weak_ptr<Book> book_;       // set once the book has entered it
   std::uint64_t descriptors_ = 1;  // guarded by the book's mutex
 };
 
@@ -164,6 +164,7 @@ std::shared_ptr<Block> BlockLedger::Book::borrow(const BlockPlace& place) {
 
 std::shared_ptr<BlockLedger::Book::BorrowedBlock> BlockLedger::Book::first_borrow(const BlockPlace& place) {
   std::shared_ptr<Segment> segment = mapped(place);
+  if (segment->arena() != place.arena) refuse("a descriptor names an arena with a wrong owner");
   if (place.offset + place.size > segment->size()) refuse("a descriptor reaches outside its segment");
   make_room_for_releases();
   auto block = std::make_shared<BorrowedBlock>(place, std::move(segment));

@@ -54,8 +54,8 @@ class BlockLedger {
   void take_releases(std::vector<Release>& into);  // appends, oldest first
 
   // Called when the queue of releases stops being empty, without locks, on the thread that dropped the block; must not
-  // throw. It may still be running when close() returns, and may itself end the ledger, so it holds what it uses weakly.
-  // Set before the first borrow.
+  // throw. It may still be running when close() returns, and may itself end the ledger, so it must hold what it uses
+  // weakly. Set before the first borrow.
   void on_release(std::function<void()> hook);
 
   // Ends the ledger. With `peer_is_dead` (its process has

@@ -1,15 +1,17 @@
 #include "segment.hpp"
 
+#include "affordable_memory.hpp"
+
 #include <py4cpp/error.hpp>
 
-#include <boost/interprocess/exceptions.hpp>
-#include <boost/interprocess/mapped_region.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <boost/interprocess/exceptions.hpp>
+#include <boost/interprocess/mapped_region.hpp>
+#include <boost/interprocess/shared_memory_object.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,11 +60,13 @@ class SignalsBlocked {
   bool was_pending_ = false;
 };
 
-std::uint64_t bytes_available() noexcept {
+std::uint64_t file_system_room() noexcept {
   struct statvfs facts {};
   if (::statvfs("/dev/shm", &facts) != 0) return 0;
   return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
 }
+
+std::uint64_t bytes_available() noexcept { return std::min(file_system_room(), affordable_memory()); }
 
 // No message says which name it was about.
 [[noreturn]] void fail(int error, std::size_t asked) {
@@ -71,7 +75,8 @@ std::uint64_t bytes_available() noexcept {
     case EDQUOT:
       throw OutOfSharedMemory(asked, bytes_available());
     case ENOMEM:
-      throw OutOfSharedMemory(asked, bytes_available(), "the system or a limit (ulimit -v, cgroup) gives no more memory");
+      throw OutOfSharedMemory(asked, bytes_available(),
+                              "the machine, or a limit (ulimit -v, cgroup), has no more memory");
     case EFBIG:
       throw OutOfSharedMemory(asked, bytes_available(), "the limit on file sizes (ulimit -f) is lower");
     default:
@@ -80,13 +85,15 @@ std::uint64_t bytes_available() noexcept {
 }
 
 int reserve(int descriptor, std::size_t bytes) noexcept {
-  // What is hopeless must not first take all the memory there is: /dev/shm may be as large as the machine's.
-  if (bytes > bytes_available()) return ENOSPC;
+  if (bytes > file_system_room()) return ENOSPC;  // what is hopeless must not first fill it for everybody
   const SignalsBlocked blocked;
   for (std::size_t done = 0; done < bytes; done += chunk) {
+    // /dev/shm may be allowed more than there is, and the kernel would rather kill processes than refuse.
+    if (bytes >= chunk && bytes - done > affordable_memory()) return ENOMEM;
     int error = EINTR;
     while (error == EINTR) {
-      error = ::posix_fallocate(descriptor, static_cast<off_t>(done), static_cast<off_t>(std::min(chunk, bytes - done)));
+      error =
+          ::posix_fallocate(descriptor, static_cast<off_t>(done), static_cast<off_t>(std::min(chunk, bytes - done)));
     }
     if (error != 0) return error;
   }
@@ -118,8 +125,8 @@ ArenaId make_arena_id() {
   std::size_t have = 0;
   while (have < sizeof random) {
     const ssize_t got = ::getrandom(reinterpret_cast<char*>(random) + have, sizeof random - have, 0);
+    if (got < 0 && errno != EINTR) throw Error(ErrorKind::exhausted, "the system gives no random numbers");
     if (got > 0) have += static_cast<std::size_t>(got);
-    else if (errno != EINTR) throw Error(ErrorKind::exhausted, "the system gives no random numbers");
   }
   id.high = random[0];
   id.low = random[1];
@@ -142,7 +149,8 @@ std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t num
   const std::string name = segment_name(arena, number);
   auto mapping = std::make_unique<Mapping>();
   try {
-    mapping->object = ipc::shared_memory_object(ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(0600));
+    mapping->object =
+        ipc::shared_memory_object(ipc::create_only, name.c_str(), ipc::read_write, ipc::permissions(0600));
   } catch (const ipc::interprocess_exception& error) {
     fail(error.get_native_error(), asked);
   }
@@ -183,8 +191,8 @@ std::shared_ptr<Segment> Segment::attach(const ArenaId& arena, std::uint32_t num
     if (cause == EMFILE || cause == ENFILE || cause == ENOMEM) {
       throw Error(ErrorKind::exhausted, std::string("cannot attach shared memory: ") + std::strerror(cause));
     }
-    throw Error(ErrorKind::bug, std::string("a descriptor names a segment that can't be attached: ") +
-                                    std::strerror(cause));
+    throw Error(ErrorKind::bug,
+                std::string("a descriptor names a segment that can't be attached: ") + std::strerror(cause));
   }
   struct stat facts {};
   if (::fstat(mapping->object.get_mapping_handle().handle, &facts) != 0 || !S_ISREG(facts.st_mode) ||

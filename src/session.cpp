@@ -203,7 +203,7 @@ void Session::print(wire::Stream stream, std::string_view text) {
   if (closed_) return;
   queue(message, nullptr);
   flush();
-  if (channel_->queued() > max_queued) drain(lock, max_queued / 2);
+  if (channel_->queued() > max_unprinted) drain(lock, max_unprinted / 2);
 }
 
 // ---- what was released: noted by any thread, at any time, in destructors

@@ -24,7 +24,8 @@
 //      but the threads that wait for it.
 //   7. Output is printed in the order in which it arrived, by one thread at a time, and ahead of what arrived after it: a
 //      thread runs no request and returns no answer before what came earlier is printed. The exception: while the
-//      thread that prints waits for a call itself, nobody waits for it.
+//      thread that prints waits for a call itself, nobody waits for it. While it is busy and too much has arrived,
+//      nothing is read, which holds up nothing that could be returned or run; so a flood of output fills no memory.
 //
 // Any thread may use a Session. A Call belongs to whoever made it; it must outlive its stay in calls_ and every wait()
 // for it. Whoever owns the Side calls close() before it goes: after that only threads that are inside a member still
@@ -157,7 +158,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // others (at the latest after 200 microseconds).
   void reply(std::uint64_t id, const ValueWriter& values);
   void failure(std::uint64_t id, const std::vector<WireException>& exceptions);
-  // Sends it at once. Blocks only while more bytes wait to be sent than max_queued.
+  // Sends it at once. Blocks only while the other side doesn't keep up.
   void print(wire::Stream stream, std::string_view text);
 
   // For destructors: never blocks, sends nothing by itself.
@@ -205,7 +206,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void block(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   bool done(const Waiter& me) const noexcept;
-  bool has_work(const Waiter& me) const noexcept;
+  bool has_work(const Waiter& me) noexcept;
   Inbox* inbox(const Waiter& me) noexcept;
   bool run_one(Lock& lock, Waiter& me, bool& suspended) noexcept;
   void serve(Lock& lock, Message request) noexcept;
@@ -219,7 +220,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool lead_is_to_be_had() const noexcept { return leader_ == nullptr; }
   void lead(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void read_once(Lock& lock, Waiter& me) noexcept;
-  Channel::Arrival read_some(bool writing, Deadline deadline) noexcept;
+  Channel::Arrival read_some(bool reading, bool writing, Deadline deadline) noexcept;
   Channel::Arrival receive() noexcept;
   void take_lead(Waiter& me) noexcept;
   void give_up_lead(Lock& lock) noexcept;
@@ -228,6 +229,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
 
   // session_output.cpp
   bool output_to_print() const noexcept { return !output_.empty() && printer_ == std::thread::id(); }
+  bool too_much_output() const noexcept;
+  void output_goes_on() noexcept;
   void print_arrived(Lock& lock) noexcept;
   void print_until(Lock& lock, std::uint64_t last) noexcept;
   void pass_output_on() noexcept;
@@ -288,6 +291,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool lead_announced_ = false;  // by lead_is_free(), since somebody last led
   bool polling_ = false;         // the leader reads without the lock and nobody has written to wake_ since it began
   bool polling_writes_ = false;  // it looks up when the pipe has room
+  bool polling_reads_ = false;   // it looks up when something arrives
   std::optional<std::chrono::microseconds> attended_;  // what Side was asked for, until it calls service()
 
   Spin spin_;             // used by the leader only, without the lock
@@ -300,6 +304,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   boost::circular_buffer<Printed> output_;  // arrived, not yet taken
   std::uint64_t output_arrived_ = 0;
   std::uint64_t output_printed_ = 0;
+  std::size_t unprinted_ = 0;   // bytes that wait in output_
   std::thread::id printer_;     // the thread that prints
   unsigned printer_waits_ = 0;  // waits of the printing thread, one within the other
   std::condition_variable printed_;

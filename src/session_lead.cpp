@@ -16,6 +16,8 @@
 
 namespace py4cpp {
 
+using namespace std::chrono_literals;
+
 void Session::take_lead(Waiter& me) noexcept {
   leader_ = &me;
   service_leads_ = false;
@@ -45,6 +47,7 @@ void Session::offer_lead() noexcept {
 }
 
 void Session::read_once(Lock& lock, Waiter& me) noexcept {
+  if (too_much_output()) return;
   take_lead(me);
   lock.unlock();
   const auto arrival = receive();
@@ -59,23 +62,28 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   for (;;) {
     flush(true);
     if (has_work(me) || (deadline && Clock::now() >= *deadline)) break;
+    const bool reading = polling_reads_ = !too_much_output();
+    const bool writing = polling_writes_ = channel_->queued() > 0;
     polling_ = true;
-    polling_writes_ = channel_->queued() > 0;
     lock.unlock();
-    const auto arrival = read_some(polling_writes_, deadline);
+    const auto arrival = read_some(reading, writing, deadline);
     lock.lock();
     if (!polling_) {  // wake_ was written to
       std::uint64_t wakes = 0;
       [[maybe_unused]] const auto ignored = ::read(wake_, &wakes, sizeof wakes);
     }
-    polling_ = polling_writes_ = false;
+    polling_ = polling_writes_ = polling_reads_ = false;
     arrived(arrival);
   }
   give_up_lead(lock);
 }
 
 // Without the lock: reads what is there, spins a little for it, then blocks until something can be read or written.
-Channel::Arrival Session::read_some(bool writing, Deadline deadline) noexcept {
+Channel::Arrival Session::read_some(bool reading, bool writing, Deadline deadline) noexcept {
+  if (!reading) {
+    channel_->wait(wake_, reading, writing, deadline);
+    return Channel::Arrival::nothing;
+  }
   auto arrival = receive();
   if (arrival != Channel::Arrival::nothing) return arrival;
   if (const auto budget = spin_.budget(); budget.count() > 0) {
@@ -86,7 +94,7 @@ Channel::Arrival Session::read_some(bool writing, Deadline deadline) noexcept {
     spin_.outcome(arrival != Channel::Arrival::nothing);
     if (arrival != Channel::Arrival::nothing) return arrival;
   }
-  channel_->wait(wake_, writing, deadline);
+  channel_->wait(wake_, reading, writing, deadline);
   return receive();
 }
 
@@ -123,7 +131,9 @@ bool Session::lead_idle() {
 bool Session::pump_idle() {
   Lock lock(mutex_);
   if (!service_leads_ || closed_) return service_leads_ = false;
-  arrived(receive());
+  if (too_much_output()) printed_.wait_for(lock, 1ms);  // it has other things to look after, too
+  if (!service_leads_ || closed_) return service_leads_ = false;
+  if (!too_much_output()) arrived(receive());
   flush();
   if (housekeeping_ || output_to_print()) side_.output_waiting();
   discard_unwanted(lock);

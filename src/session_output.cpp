@@ -6,12 +6,30 @@
 
 namespace py4cpp {
 
+namespace {
+
+std::size_t cost(const std::string& text) { return sizeof(std::string) + text.size(); }
+
+}  // namespace
+
 void Session::dispatch_output(const wire::Output& output) {
   Printed printed{output.stream(), {}};
   if (output.text() != nullptr) printed.text.assign(output.text()->begin(), output.text()->end());
   if (output_.full()) output_.set_capacity(std::max<std::size_t>(8, output_.capacity() * 2));
+  unprinted_ += cost(printed.text);
   output_.push_back(std::move(printed));
   ++output_arrived_;
+}
+
+// Whoever reads is to wait: for the thread that prints, unless that one waits itself. If nobody prints, whoever reads does.
+bool Session::too_much_output() const noexcept {
+  return unprinted_ > max_unprinted && printer_ != std::thread::id() && printer_waits_ == 0;
+}
+
+// Of that.
+void Session::output_goes_on() noexcept {
+  printed_.notify_all();
+  if (!polling_reads_ && !too_much_output()) wake_leader();
 }
 
 // Returns when everything that has arrived until now is printed, unless the thread that prints waits for a call, maybe
@@ -33,15 +51,14 @@ void Session::print_arrived(Lock& lock) noexcept {
 void Session::print_until(Lock& lock, std::uint64_t last) noexcept {
   printer_ = std::this_thread::get_id();
   while (output_printed_ < last) {
-    {
-      const Printed next = std::move(output_.front());
-      output_.pop_front();
-      lock.unlock();
-      side_.print(next.stream, next.text);
-    }
+    const Printed next = std::move(output_.front());
+    output_.pop_front();
+    lock.unlock();
+    side_.print(next.stream, next.text);
     lock.lock();
     ++output_printed_;
-    printed_.notify_all();
+    unprinted_ -= cost(next.text);
+    output_goes_on();
   }
   printer_ = std::thread::id();
   if (!output_.empty()) pass_output_on();

@@ -7,16 +7,25 @@ namespace py4cpp {
 
 inline constexpr std::size_t batch_size = 32 * 1024;              // bytes that may wait for company
 inline constexpr std::size_t max_queued = std::size_t{64} << 20;  // bytes; then the one who sends waits
+inline constexpr std::size_t max_unprinted = 256 * 1024;          // bytes of output; then reading, and printing, wait
 inline constexpr auto batch_delay = std::chrono::microseconds(200);
 
-// A waiting thread is enlisted from enlist() to leave(), awake or asleep, reading, or running what it was asked to run.
+// A thread that waits, from enlist() to leave(): awake or asleep, reading, or running what it was asked to run. That may
+// wait in turn, so the waits of one thread in one session form a chain, of which only the innermost can sleep or lead.
 struct Session::Waiter {
-  Waiter* before = nullptr;
-  Waiter* after = nullptr;
-  Call* call = nullptr;    // waits for its answer
-  Waiter* next = nullptr;  // another thread that waits for the same call
-  bool server = false;     // waits for requests
+  static thread_local Waiter* innermost;  // of this thread, whatever the session
+
+  Call* call = nullptr;                 // waits for its answer
+  bool server = false;                  // waits for requests
   std::optional<std::size_t> drain_to;  // waits until no more bytes are queued
+
+  const Session* session = nullptr;
+  Waiter* enclosing = nullptr;  // wait of this thread, whatever the session
+  Waiter* outer = nullptr;      // the nearest of those in this session
+  Waiter* inner = nullptr;
+  Waiter* before = nullptr;  // in waiters_
+  Waiter* after = nullptr;
+  Waiter* next = nullptr;  // another thread that waits for the same call
   bool sleeping = false;   // on `wakeup`, and nobody has woken it yet
   std::condition_variable wakeup;
 };

@@ -58,7 +58,11 @@ void Session::dispatch_request(Message message) {
   const std::uint64_t under = message.as<wire::Request>()->under();
   if (Call* call = under != 0 ? calls_.find(under) : nullptr; call != nullptr && call->waiting_ != nullptr) {
     push(call->nested_, std::move(message));
-    notify(*call);
+    for (Waiter* waiter = call->waiting_; waiter != nullptr; waiter = waiter->next) {
+      Waiter* innermost = waiter;
+      while (innermost->inner != nullptr) innermost = innermost->inner;
+      wake(*innermost);
+    }
   } else if (has_server_) {
     push(server_inbox_, std::move(message));
     if (under != 0) ++strays_;

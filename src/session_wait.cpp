@@ -34,7 +34,13 @@ std::uint64_t Session::current() const noexcept { return Serving::current(*this)
 
 // ---- who waits
 
+thread_local Session::Waiter* Session::Waiter::innermost = nullptr;
+
 void Session::enlist(Waiter& me) noexcept {
+  me.session = this;
+  me.enclosing = std::exchange(Waiter::innermost, &me);
+  for (me.outer = me.enclosing; me.outer != nullptr && me.outer->session != this;) me.outer = me.outer->enclosing;
+  if (me.outer != nullptr) me.outer->inner = &me;
   me.after = std::exchange(waiters_, &me);
   if (me.after != nullptr) me.after->before = &me;
   if (me.call != nullptr) me.next = std::exchange(me.call->waiting_, &me);
@@ -43,6 +49,8 @@ void Session::enlist(Waiter& me) noexcept {
 }
 
 void Session::leave(Waiter& me) noexcept {
+  Waiter::innermost = me.enclosing;
+  if (me.outer != nullptr) me.outer->inner = nullptr;
   (me.before != nullptr ? me.before->after : waiters_) = me.after;
   if (me.after != nullptr) me.after->before = me.before;
   if (me.server) server_ = nullptr;
@@ -80,21 +88,26 @@ bool Session::done(const Waiter& me) const noexcept {
   return channel_->queued() <= *me.drain_to;
 }
 
-bool Session::has_work(const Waiter& me) const noexcept {
+bool Session::has_work(const Waiter& me) noexcept {
   if (done(me) || housekeeping_ || output_to_print()) return true;
-  return me.call != nullptr ? !me.call->nested_.empty() : me.server && !server_inbox_.empty();
+  return inbox(me) != nullptr;
 }
 
+// Where the next request is that `me` is to run, null if there is none. That may be one under a call for which this
+// thread waits further out, whose answer depends on it: the other side may in turn be held up by that.
 Session::Inbox* Session::inbox(const Waiter& me) noexcept {
-  if (me.call != nullptr) return &me.call->nested_;
-  return me.server ? &server_inbox_ : nullptr;
+  if (me.drain_to) return nullptr;
+  if (me.server) return server_inbox_.empty() ? nullptr : &server_inbox_;
+  for (const Waiter* waiter = &me; waiter != nullptr; waiter = waiter->outer) {
+    if (waiter->call != nullptr && !waiter->call->nested_.empty()) return &waiter->call->nested_;
+  }
+  return nullptr;
 }
 
 // Runs the next thing that this thread is to run, without the lock. False if there is none.
 bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
   Inbox* const requests = inbox(me);
-  const bool request = requests != nullptr && !requests->empty();
-  if (!request && !housekeeping_ && !output_to_print()) return false;
+  if (requests == nullptr && !housekeeping_ && !output_to_print()) return false;
   offer_lead();
   if (channel_->queued() > batch_size) {
     flush();
@@ -147,7 +160,7 @@ void Session::run(Message request) noexcept {
 // left for it to run is left. Leads while nobody else does.
 void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   const bool prints = printer_ == std::this_thread::get_id();  // what prints, waits: nobody need wait for its turn
-  if (prints && printer_waits_++ == 0) printed_.notify_all();
+  if (prints && printer_waits_++ == 0) output_goes_on();
   bool suspended = false;
   bool tried = false;  // one read before letting the interpreter go
   enlist(me);

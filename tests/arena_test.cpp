@@ -1,8 +1,8 @@
 #include "arena.hpp"
 
 #include <gtest/gtest.h>
-#include <py4cpp/error.hpp>
 #include <unistd.h>
+#include <py4cpp/error.hpp>
 
 #include <atomic>
 #include <cstring>
@@ -37,7 +37,8 @@ TEST(Arena, BlocksAreAlignedDistinctAndWritable) {
   const auto arena = make_arena();
   EXPECT_EQ(names_of(*arena), 1u);  // the lease comes before the first segment
   Blocks blocks;
-  for (const std::size_t bytes : {0, 1, 63, 64, 65, 1000, 4096, 70000, 1 << 20, 9 << 20}) {
+  for (const std::size_t bytes :
+       std::vector<std::size_t>{0, 1, 63, 64, 65, 1000, 4096, 70000, mebibyte, 9 * mebibyte}) {
     blocks.push_back(arena->allocate(bytes));
     EXPECT_EQ(blocks.back()->size(), std::max<std::size_t>(bytes, 64));
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(blocks.back()->data()) % 64, 0u);
@@ -288,7 +289,7 @@ TEST(Arena, ABequeathedBlockStaysAndSoDoesItsName) {
   EXPECT_EQ(names_of(*arena), 3u);
   arena.reset();
   EXPECT_EQ(names_with(stem(id)).size(), 2u);  // the segment and the lease
-  sweep_abandoned();                            // there is no heir
+  sweep_abandoned();                           // there is no heir
   EXPECT_TRUE(names_with(stem(id)).empty());
 }
 

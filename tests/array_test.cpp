@@ -275,9 +275,9 @@ TEST(Array, BroadcastsWhatIsAssigned) {
   const auto array = guarded.array();
   array.view() = xt::xarray<double>{1, 2, 3};
   EXPECT_EQ(array.view(), (xt::xarray<double>{{1, 2, 3}, {1, 2, 3}}));
-  array.view() = xt::xarray<double>{{5}, {6}};
+  array.view() = xt::xtensor<double, 2>{{5}, {6}};
   EXPECT_EQ(array.view(), (xt::xarray<double>{{5, 5, 5}, {6, 6, 6}}));
-  array.view() = xt::xarray<double>(4);
+  array.view() = xt::xarray<double>(4.0);
   EXPECT_EQ(array.view()(1, 2), 4);
   array.view() += xt::xarray<double>{1, 2, 3};
   EXPECT_EQ(array.view(), (xt::xarray<double>{{5, 6, 7}, {5, 6, 7}}));

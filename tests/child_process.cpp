@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <stdexcept>
 
 namespace py4cpp::test {
@@ -127,6 +128,15 @@ std::vector<std::string> names_with(const std::string& text) {
   if (directory != nullptr) closedir(directory);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<std::string> list_mappings(const std::string& text) {
+  std::vector<std::string> found;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(text) != std::string::npos) found.push_back(line);
+  }
+  return found;
 }
 
 }  // namespace py4cpp::test

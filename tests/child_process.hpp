@@ -52,8 +52,8 @@ class ChildProcess {
 
   pid_t pid() const { return pid_; }
   Talk& talk() { return *talk_; }
-  void kill();       // SIGKILL, and waits for the end
-  int wait();        // the exit code, or minus the signal that ended it
+  void kill();  // SIGKILL, and waits for the end
+  int wait();   // the exit code, or minus the signal that ended it
 
  private:
   pid_t pid_ = -1;
@@ -68,5 +68,7 @@ bool private_shared_memory(std::size_t bytes);
 
 // The names in /dev/shm that contain the text.
 std::vector<std::string> names_with(const std::string& text);
+// This process's mappings of files whose path contains the text.
+std::vector<std::string> list_mappings(const std::string& text);
 
 }  // namespace py4cpp::test

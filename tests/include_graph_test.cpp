@@ -29,7 +29,8 @@ struct Layer {
 
 const std::vector<Layer>& layers() {
   static const std::vector<Layer> table = {
-      {"base", {"config", "config_file", "dtype", "error", "errors", "fork_mark", "quantity", "version"}},
+      {"base", {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "quantity",
+                "version"}},
       {"layout", {"layout"}},
       {"segment", {"lease", "segment"}},
       {"memory", {"arena", "block", "free_space", "ledger", "process_arena"}},
@@ -42,11 +43,12 @@ const std::vector<Layer>& layers() {
       {"session", {"call_table", "session", "session_lead", "session_output", "session_parts", "session_receive",
                    "session_wait"}},
       {"extension", {"python_ext/call_arguments", "python_ext/code_cache", "python_ext/conversion",
-                     "python_ext/failure", "python_ext/from_wire", "python_ext/interrupt", "python_ext/names",
-                     "python_ext/ndarray", "python_ext/numpy_api", "python_ext/object_table", "python_ext/refs",
-                     "python_ext/saved_error", "python_ext/shared_block", "python_ext/to_wire",
-                     "python_ext/watchdog"}},
-      {"python", {"async_call", "attendant", "elastic_executor", "future", "guards", "python", "worker",
+                     "python_ext/failure", "python_ext/from_wire", "python_ext/greeting",
+                     "python_ext/host_callable", "python_ext/interrupt", "python_ext/names", "python_ext/ndarray",
+                     "python_ext/numpy_api", "python_ext/object_table", "python_ext/pooled_writer",
+                     "python_ext/refs", "python_ext/saved_error", "python_ext/server", "python_ext/shared_block",
+                     "python_ext/stack_room", "python_ext/steps", "python_ext/to_wire", "python_ext/watchdog"}},
+      {"python", {"async_call", "attendant", "chain", "elastic_executor", "future", "guards", "python", "worker",
                   "worker_side", "worker_writing"}},
       {"everything", {"py4cpp"}},
   };

@@ -173,6 +173,7 @@ TEST(Sweep, TouchesNoLookAlikes) {
   const int result = in_child([] {
     if (!private_shared_memory(64 * mebibyte)) return 42;
     const std::string hex = "0123456789abcdef0123456789abcdef";
+    // clang-format off
     const std::vector<std::string> files{
         "py4cpp", "py4cpp.", "py4cpp.lease", "py4cpp.1." + hex, "py4cpp.1." + hex + ".", "py4cpp.1." + hex + ".leas",
         "py4cpp.01." + hex + ".lease", "py4cpp.-1." + hex + ".lease", "py4cpp.0." + hex + ".lease",
@@ -181,6 +182,7 @@ TEST(Sweep, TouchesNoLookAlikes) {
         "py4cpp.99999999999." + hex + ".lease", "py4cpp.1.0x23456789abcdef0123456789abcdef.lease",
         "py4cpp.1." + hex + ".0",  // a segment without a lease is nobody's to judge
         "sem.py4cpp", "psm_12345678"};
+    // clang-format on
     for (const auto& name : files) plant(name);
     // Exactly named, but not a regular file, or another user's.
     const std::string other_hex = "1123456789abcdef0123456789abcdef";
@@ -193,8 +195,10 @@ TEST(Sweep, TouchesNoLookAlikes) {
       plant(("py4cpp.5." + other_hex + ".lease"));
       plant(("py4cpp.5." + other_hex + ".0"));
       // In a namespace of our own making there may be no other user to give it to.
-      if (::chown((foreign + ".lease").c_str(), 65534, 65534) != 0) ::unlink((foreign + ".lease").c_str());
-      else ++planted;
+      if (::chown((foreign + ".lease").c_str(), 65534, 65534) != 0)
+        ::unlink((foreign + ".lease").c_str());
+      else
+        ++planted;
       ++planted;
     }
     // Odd things within an arena that is swept: only its own regular files go.
@@ -218,7 +222,7 @@ TEST(Sweep, TouchesNoLookAlikes) {
 // and in the end nothing is left.
 TEST(Sweep, IsSafeAgainstSweepersAndStarters) {
   const auto live = [](Talk& talk, unsigned seed) {
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < 15; ++round) {
       const auto arena = std::make_shared<Arena>();
       const auto block = arena->allocate(100);
       sweep_abandoned();
@@ -260,7 +264,7 @@ TEST(Sweep, IsSafeAgainstSweepersAndStarters) {
 TEST(Sweep, FindsWhatAProcessKilledAtAnyMomentLeft) {
   const int result = in_child([] {
     if (!private_shared_memory(64 * mebibyte)) return 42;
-    for (unsigned round = 0; round < 60; ++round) {
+    for (unsigned round = 0; round < 40; ++round) {
       ChildProcess victim([](Talk&) {
         for (;;) {
           const auto arena = std::make_shared<Arena>(ArenaLimits{0, 0});

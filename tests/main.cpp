@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "arena.hpp"
 #include "leak_oracle.hpp"
@@ -15,6 +16,8 @@ int main(int argc, char** argv) {
   setenv("PY4CPP_PYTHON", test::test_python().c_str(), /*overwrite=*/0);
   setenv("PY4CPP_CONFIG", (test::source_dir() / "tests/no_config.toml").c_str(), /*overwrite=*/1);
 
+  // ThreadSanitizer starts a thread of its own with the first of ours; it, too, is no leftover of any test.
+  std::thread([] {}).join();
   // The process's arena lives until exit. So that its lease is no leftover of whichever test is first, it is made here;
   // the memory that it keeps warm is given back before each comparison.
   process_arena()->allocate(1);

@@ -2,15 +2,17 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <py4cpp/error.hpp>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <py4cpp/error.hpp>
 
 #include <csignal>
 #include <cstring>
 #include <set>
 #include <string>
 
+#include "affordable_memory.hpp"
 #include "child_process.hpp"
 
 namespace py4cpp::test {
@@ -173,6 +175,27 @@ TEST(Segment, ALimitOnFileSizeIsAnErrorNotASignal) {
               if (sigismember(&blocked, SIGXFSZ) != 0 || sigismember(&blocked, SIGTERM) != 0) return 4;
               create(arena, 1, mebibyte);
               return names_with(segment_name(arena, 0)).empty() ? 0 : 5;
+            }),
+            0);
+}
+
+// The kernel would grant it, and kill processes later. The limit is only there in case this fails.
+TEST(Segment, MoreThanTheMachineHasIsRefusedAtOnce) {
+  const std::uint64_t affordable = affordable_memory();
+  EXPECT_GT(affordable, mebibyte);
+  if (affordable > std::uint64_t{1} << 50) GTEST_SKIP() << "the system doesn't say what it has";
+  struct statvfs room {};
+  ASSERT_EQ(::statvfs("/dev/shm", &room), 0);
+  EXPECT_EQ(in_child([&] {
+              const rlimit limit{64 * mebibyte, 64 * mebibyte};
+              ::setrlimit(RLIMIT_FSIZE, &limit);
+              try {
+                create(make_arena_id(), 0, (affordable / mebibyte + 1024) * mebibyte);
+                return 1;
+              } catch (const OutOfSharedMemory& error) {
+                const bool fits = error.asked() < room.f_bavail * room.f_frsize;
+                return !fits || std::string(error.what()).find("the machine") != std::string::npos ? 0 : 2;
+              }
             }),
             0);
 }

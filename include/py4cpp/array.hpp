@@ -7,6 +7,7 @@
 #include <py4cpp/array_view.hpp>
 #include <py4cpp/dtype.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <type_traits>

@@ -9,6 +9,7 @@
 
 #include <py4cpp/any_array.hpp>
 #include <py4cpp/layout.hpp>
+#include <py4cpp/xtensor_cxx20.hpp>
 
 #include <xtensor/xarray.hpp>
 #include <xtensor/xbroadcast.hpp>

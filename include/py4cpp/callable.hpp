@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -93,7 +94,11 @@ struct SignatureOf<F> : SignatureOf<decltype(&F::operator())> {};
 template <class P>
 struct Parameter {
   using Stored = std::remove_cvref_t<P>;
-  static Stored from(const Value& value) { return Convert<Stored>::from(value); }
+  static Stored from(const Value& value)
+    requires FromPython<Stored>
+  {
+    return Convert<Stored>::from(value);
+  }
   static P pass(Stored& stored) { return static_cast<P&&>(stored); }
 };
 template <class P>
@@ -110,7 +115,11 @@ template <class T, std::size_t n>
   requires(!Element<T>)
 struct Parameter<std::span<const T, n>> {
   using Stored = std::vector<T>;
-  static Stored from(const Value& value) { return Convert<Stored>::from(value); }
+  static Stored from(const Value& value)
+    requires FromPython<T>
+  {
+    return Convert<Stored>::from(value);
+  }
   static std::span<const T, n> pass(Stored& stored) { return std::span<const T, n>(stored.data(), stored.size()); }
 };
 

@@ -56,7 +56,7 @@ def through_cpp(traceback, name):
         frame = scope.pop("frame")
         if len(_frames) < 256:
             _frames[name] = frame
-    return TracebackType(traceback, frame, 0, 1)
+    return TracebackType(traceback, frame, frame.f_lasti, 1)
 
 
 _LONGEST = 64 * 1024

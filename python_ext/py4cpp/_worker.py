@@ -2,6 +2,7 @@
 
 import atexit
 import io
+import os
 import sys
 
 from . import _code, _native
@@ -61,7 +62,8 @@ class _HostOutput(io.RawIOBase):
 
     def write(self, data):
         with memoryview(data) as view, view.cast("B") as flat:
-            _native.output(flat)
+            if not _native.output(bytes(flat)):  # in a forked child
+                return os.write(1, flat)
             return len(flat)
 
     def fileno(self):

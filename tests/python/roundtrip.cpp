@@ -10,7 +10,10 @@
 #include <py4cpp/error.hpp>
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace py4cpp {
@@ -42,6 +45,8 @@ struct Pair {
     host_ledger.meet(process_arena()->id());
     worker_ledger.meet(host_arena->id());
   }
+
+  ~Pair() { host_arena->close(); }  // all its names go; arrays that are left keep their pages
 
   void exchange_releases();
   void lend(const ValueWriter& values, BlockLedger& lender) {
@@ -172,7 +177,7 @@ void write_node(PyObject* spec, ValueWriter& values) {
   if (name == "callable") return values.callable(number);
   if (name == "slice") return values.slice();
   if (name == "timedelta") return values.timedelta(static_cast<std::int64_t>(number), 5);
-  if (name == "string") return values.string({PyBytes_AsString(argument), static_cast<std::size_t>(PyBytes_Size(argument))});
+  if (name == "string") return values.string(PyBytes_AsString(argument));
   if (name == "big_integer") return values.big_integer(PyBytes_AsString(argument));
   if (name == "array") return write_host_array(argument, values);
   for (const Kind container : {Kind::list, Kind::tuple, Kind::set, Kind::frozenset, Kind::dict}) {
@@ -231,7 +236,7 @@ PyObject* guarded(const Function& function) noexcept {
 PyObject* start(PyObject*, PyObject* limit) {
   return guarded([&] {
     configure_process_arena(arena_limits);
-    delete pair;
+    delete std::exchange(pair, nullptr);
     pair = new Pair(PyLong_AsUnsignedLongLong(limit));
     return Ref::borrow(Py_None);
   });

@@ -538,14 +538,14 @@ class Memory(Case):
         return subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, timeout=60)
 
     def test_numpy_is_imported_only_for_arrays(self):
-        done = self.run_python("import roundtrip, sys; roundtrip.start(4096); roundtrip.roundtrip([1, 'x', object(), {2: 3}]);"
+        done = self.run_python("import roundtrip, sys; roundtrip.start(4096); roundtrip.roundtrip([1, 'x', object(), {2: 3}]); roundtrip.stop();"
                                "print('numpy' in sys.modules)")
         self.assertEqual((done.stdout, done.stderr), ("False\n", ""))
 
     def test_without_numpy_the_error_says_what_to_do(self):
         done = self.run_python("import sys; sys.modules['numpy'] = None\nimport roundtrip; roundtrip.start(4096)\n"
                                "try: roundtrip.build([('array', ('int8', (8,), (1,), 8, 0, True))])\n"
-                               "except ImportError as e: print(e, repr(e.__cause__), roundtrip.state()['host_blocks'])")
+                               "except ImportError as e: print(e, repr(e.__cause__), roundtrip.state()['host_blocks']); roundtrip.stop()")
         self.assertIn(sys.executable, done.stdout)
         self.assertIn("install numpy", done.stdout)
         self.assertTrue(done.stdout.endswith("0\n"), done.stdout + done.stderr)
