@@ -13,8 +13,8 @@ namespace {
 // Allocations above this may create a segment, which takes its time.
 constexpr std::size_t large_block = std::size_t{1} << 20;
 
-constexpr std::uint64_t most_inline = std::uint64_t{64} << 20;     // of one array or text, whatever inline_limit says
-constexpr std::size_t comfortable = std::size_t{256} << 20;        // bytes of one message
+constexpr std::uint64_t most_inline = std::uint64_t{64} << 20;  // of one array or text
+constexpr std::size_t comfortable = std::size_t{256} << 20;     // bytes of one message
 constexpr std::uint64_t inline_when_crowded = std::uint64_t{1} << 10;
 
 }  // namespace

@@ -53,19 +53,19 @@ Ref make_shared_text(Kind kind, const ArrayPlace& place, Conversion& conversion)
 Ref make_timedelta(std::int64_t days, std::int64_t microseconds) {
   const Ref module = checked(PyImport_ImportModule("datetime"));
   const Ref type = attribute(module.get(), "timedelta");
-  return checked(PyObject_CallFunction(type.get(), "LiL", static_cast<long long>(days), 0,
-                                       static_cast<long long>(microseconds)));
+  return checked(
+      PyObject_CallFunction(type.get(), "LiL", static_cast<long long>(days), 0, static_cast<long long>(microseconds)));
 }
 
 // A container whose children aren't all there yet. Those of slices and callables are gathered in a tuple.
 struct Frame {
   Kind kind = Kind::none;
-  std::uint32_t height = 1;   // of the tallest child, plus one
-  std::uint64_t bits = 0;     // of its node
-  std::uint64_t wanted = 0;   // children
+  std::uint32_t height = 1;  // of the tallest child, plus one
+  std::uint64_t bits = 0;    // of its node
+  std::uint64_t wanted = 0;  // children
   std::uint64_t filled = 0;
   Ref object;
-  Ref key;                    // dict: waits for its value
+  Ref key;  // dict: waits for its value
 };
 
 class Builder {

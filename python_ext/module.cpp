@@ -18,7 +18,7 @@ namespace py4cpp {
 
 namespace {
 
-constexpr int exit_failed = 70;  // the worker couldn't start; stderr says why
+constexpr int exit_failed = 70;  // the worker couldn't start or go on; stderr says why
 
 struct Worker {
   std::unique_ptr<Watchdog> watchdog;
@@ -115,7 +115,8 @@ PyObject* native_serve(PyObject*, PyObject*) noexcept {
       exit_worker(error.what());
     }
     worker->server->print(std::exchange(worker->printed, {}));
-    worker->server->run();
+    const std::string problem = worker->server->run();
+    if (!problem.empty()) exit_worker("the session with the C++ program broke off: " + problem);
     return none();
   });
 }

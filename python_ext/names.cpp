@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t most_known = 4096;  // names; then the cache starts afresh
 
-Ref module_dict(const char* name) {
-  const Ref module = checked(PyImport_ImportModule(name));
-  return Ref::borrow(PyModule_GetDict(module.get()));
-}
-
 // Whether the error that is set says that this very module doesn't exist, rather than one that it imports.
 bool says_missing(PyObject* module_name) {
   if (PyErr_ExceptionMatches(PyExc_ModuleNotFoundError) == 0) return false;
@@ -52,7 +47,10 @@ Ref to_str(std::string_view utf8) {
   return checked(PyUnicode_DecodeUTF8(data, static_cast<Py_ssize_t>(utf8.size()), "surrogatepass"));
 }
 
-Names::Names() : globals_(module_dict("__main__")), builtins_(module_dict("builtins")) {}
+Names::Names()
+    : main_(checked(PyImport_ImportModule("__main__"))), builtins_(checked(PyImport_ImportModule("builtins"))) {}
+
+PyObject* Names::globals() const noexcept { return PyModule_GetDict(main_.get()); }
 
 const Names::Parts& Names::split(std::string_view dotted) {
   key_.assign(dotted);
@@ -73,8 +71,8 @@ const Names::Parts& Names::split(std::string_view dotted) {
 }
 
 Ref Names::in_scope(PyObject* name) const {
-  for (const Ref* scope : {&globals_, &builtins_}) {
-    if (PyObject* found = PyDict_GetItemWithError(scope->get(), name)) return Ref::borrow(found);
+  for (const Ref* module : {&main_, &builtins_}) {
+    if (PyObject* found = PyDict_GetItemWithError(PyModule_GetDict(module->get()), name)) return Ref::borrow(found);
     if (PyErr_Occurred() != nullptr) throw PythonRaised{};
   }
   return {};

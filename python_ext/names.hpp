@@ -17,7 +17,7 @@ class Names {
  public:
   Names();
 
-  PyObject* globals() const noexcept { return globals_.get(); }
+  PyObject* globals() const noexcept;
 
   // What "numpy.random.rand" means: the first part is looked up in the globals, then the builtins, then imported; each
   // further part is an attribute, or a submodule that is imported. Throws PythonRaised: NameError, ModuleNotFoundError
@@ -34,7 +34,7 @@ class Names {
   Ref first(const Parts& parts) const;
   static Ref next(const Ref& object, PyObject* part);
 
-  Ref globals_;
+  Ref main_;  // the module, not its dict: at its end Python empties the dicts of modules that are still held
   Ref builtins_;
   std::unordered_map<std::string, Parts> known_;  // names split before
   std::string key_;                               // reused for looking up in `known_`

@@ -27,23 +27,60 @@ constexpr std::size_t api_descr_from_type = 45;
 constexpr std::size_t api_new_from_descr = 94;
 constexpr std::size_t api_set_base_object = 282;
 
-// numpy's type numbers; those of the native integers are also their order.
+// numpy's type numbers.
 enum TypeNumber : int {
-  type_bool, type_byte, type_ubyte, type_short, type_ushort, type_int, type_uint, type_long, type_ulong, type_longlong,
-  type_ulonglong, type_float, type_double, type_longdouble, type_cfloat, type_cdouble, type_clongdouble, type_object,
-  type_string, type_unicode, type_void, type_datetime, type_timedelta, type_half, type_first_of_users = 256
+  type_bool,
+  type_byte,
+  type_ubyte,
+  type_short,
+  type_ushort,
+  type_int,
+  type_uint,
+  type_long,
+  type_ulong,
+  type_longlong,
+  type_ulonglong,
+  type_float,
+  type_double,
+  type_longdouble,
+  type_cfloat,
+  type_cdouble,
+  type_clongdouble,
+  type_object,
+  type_string,
+  type_unicode,
+  type_void,
+  type_datetime,
+  type_timedelta,
+  type_half,
+  type_first_of_users = 256
 };
 
 constexpr int flag_c_contiguous = 0x1;
 constexpr int flag_aligned = 0x100;
 constexpr int flag_writable = 0x400;
 
-constexpr int type_number(DType dtype) {
-  constexpr std::array<int, 14> numbers = {type_bool,  type_byte,   type_short, type_int,  type_long,
-                                           type_ubyte, type_ushort, type_uint,  type_ulong, type_half,
-                                           type_float, type_double, type_cfloat, type_cdouble};
-  return numbers.at(static_cast<std::size_t>(dtype.code()));
-}
+// The types that travel; the first with a dtype is the one made for it.
+struct KnownType {
+  int number;
+  DType dtype;
+};
+constexpr std::array<KnownType, 16> known_types{{{type_double, float64},
+                                                 {type_float, float32},
+                                                 {type_long, int64},
+                                                 {type_int, int32},
+                                                 {type_ubyte, uint8},
+                                                 {type_bool, boolean},
+                                                 {type_byte, int8},
+                                                 {type_short, int16},
+                                                 {type_ushort, uint16},
+                                                 {type_uint, uint32},
+                                                 {type_ulong, uint64},
+                                                 {type_half, float16},
+                                                 {type_cfloat, complex64},
+                                                 {type_cdouble, complex128},
+                                                 {type_longlong, int64},
+                                                 {type_ulonglong, uint64}}};
 
 const DescrFields& descr_fields(PyObject* descr) { return *reinterpret_cast<const DescrFields*>(descr); }
 
@@ -183,24 +220,8 @@ std::optional<Numpy::Scalar> Numpy::scalar_kind(PyObject* object) const {
 std::optional<DType> Numpy::dtype_of(PyObject* descr) const {
   const DescrFields& seen = descr_fields(descr);
   if (seen.byteorder == '>') return std::nullopt;
-  switch (seen.type_num) {
-    case type_bool: return boolean;
-    case type_byte: return int8;
-    case type_ubyte: return uint8;
-    case type_short: return int16;
-    case type_ushort: return uint16;
-    case type_int: return int32;
-    case type_uint: return uint32;
-    case type_long:
-    case type_longlong: return int64;
-    case type_ulong:
-    case type_ulonglong: return uint64;
-    case type_half: return float16;
-    case type_float: return float32;
-    case type_double: return float64;
-    case type_cfloat: return complex64;
-    case type_cdouble: return complex128;
-    default: break;
+  for (const KnownType& known : known_types) {
+    if (known.number == seen.type_num) return known.dtype;
   }
   if (seen.type_num < type_first_of_users) return std::nullopt;
   const Ref type = bfloat16_type(false);
@@ -229,7 +250,10 @@ Ref Numpy::bfloat16_descr() const {
 }
 
 Ref Numpy::descr(DType dtype) const {
-  return dtype == bfloat16 ? bfloat16_descr() : checked(descr_from_type_(type_number(dtype)));
+  for (const KnownType& known : known_types) {
+    if (known.dtype == dtype) return checked(descr_from_type_(known.number));
+  }
+  return bfloat16_descr();
 }
 
 Ref Numpy::descr_of(PyObject* anything) const {

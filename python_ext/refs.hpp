@@ -21,7 +21,7 @@ struct PythonRaised {};
 class Ref {
  public:
   constexpr Ref() noexcept = default;
-  constexpr Ref(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  constexpr Ref(std::nullptr_t) noexcept {}                          // NOLINT(google-explicit-constructor)
   static Ref steal(PyObject* owned) noexcept { return Ref(owned); }  // takes over the caller's reference; may be null
   static Ref borrow(PyObject* other) noexcept {                      // adds one; may be null
     Py_XINCREF(other);

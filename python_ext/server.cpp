@@ -69,11 +69,9 @@ Server::Server(std::unique_ptr<Channel> channel, const HelloInfo& host, std::sha
 
 Server::~Server() = default;
 
-void Server::run() {
+std::string Server::run() {
   session_->serve_until_closed();
-  if (const std::string problem = session_->problem(); !problem.empty()) {
-    PySys_WriteStderr("py4cpp: the session with the C++ program broke off: %.900s\n", problem.c_str());
-  }
+  return session_->problem();
 }
 
 // Daemon threads of Python live on until the process ends. The interpreter ends those that want the GIL by unwinding
@@ -88,6 +86,7 @@ void Server::ending() noexcept {
     before();
   });
   ending_.store(true);
+  objects_.clear();
   session_->service();
   const auto deadline = Session::Clock::now() + longest_ending;
   const auto busy = [&] { return resuming_.load() > 0 || (watchdog_.sending() && !session_->closed()); };
@@ -95,6 +94,7 @@ void Server::ending() noexcept {
     const GilRelease others_may_run;
     std::this_thread::sleep_for(200us);
   }
+  session_->ledger().close(false);  // what the host still uses is left to it; the rest of our names goes with us
 }
 
 // ---- what the host asks

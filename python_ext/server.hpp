@@ -32,8 +32,8 @@ class Server final : private Session::Side, private CallableHost, private HostEx
   Server(std::unique_ptr<Channel> channel, const HelloInfo& host, std::shared_ptr<Arena> arena, Watchdog& watchdog);
   ~Server() override;
 
-  // On the main thread: serves until the host says goodbye or is gone, and sends what is left to send.
-  void run();
+  // On the main thread: serves until the host says goodbye or is gone. Returns what went wrong, empty if nothing did.
+  std::string run();
   // The interpreter is about to end: from now on no thread but the main one gets the GIL back from us.
   void ending() noexcept;
 

@@ -13,7 +13,7 @@ struct SharedBlock;
 using Exports = std::multimap<const std::byte*, const SharedBlock*>;
 
 struct SharedBlock {
-  PyObject_HEAD
+  PyObject head;
   std::shared_ptr<Block> block;
   bool writable;
   Exports::iterator entry;

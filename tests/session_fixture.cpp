@@ -137,7 +137,7 @@ void Service::run(Session& session, bool leads) {
       due = due_;
       free = std::exchange(lead_is_free_, false);
     }
-    if (free && leads && !leading) leading = session.lead_idle();
+    if (free && leads) leading = session.lead_idle();
     pollfd watched[] = {{wake_, POLLIN, 0}, {leading ? session.channel().read_descriptor() : -1, POLLIN, 0}};
     timespec limit{};
     if (due) {

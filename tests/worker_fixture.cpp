@@ -2,7 +2,6 @@
 
 #include "arena.hpp"
 #include "interrupt_signal.hpp"
-#include "source_dir.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -141,17 +140,13 @@ const Raised& Answer::error() const {
 
 // ---- WorkerHost
 
-WorkerHost::WorkerHost(const Config& config)
-    : launched_([&] {
-        Config chosen = config;
-        if (chosen.python.empty()) chosen.python = test_python();
-        return launch(chosen, process_arena()->id());
-      }()),
+WorkerHost::WorkerHost(const Config& config, std::shared_ptr<Arena> arena)
+    : launched_(launch(config, arena->id())),
       signal_(interrupt_signal()) {
   const HelloInfo& worker = launched_.hello;
   Session::Options options;
   options.peer_arena = {worker.arena_high, worker.arena_low, worker.pid};
-  session_ = Session::make(*this, std::move(launched_.channel), process_arena(), options);
+  session_ = Session::make(*this, std::move(launched_.channel), std::move(arena), options);
 }
 
 WorkerHost::~WorkerHost() {

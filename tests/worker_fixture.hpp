@@ -97,7 +97,7 @@ class WorkerHost : private Session::Side {
   };
   using Callable = std::function<void(const Arguments&, ValueWriter&)>;
 
-  explicit WorkerHost(const Config& config = {});
+  explicit WorkerHost(const Config& config = {}, std::shared_ptr<Arena> arena = process_arena());
   ~WorkerHost() override;
 
   Answer ask(const Chain& chain, wire::Want want = wire::Want::value, bool keep = false);
@@ -114,6 +114,7 @@ class WorkerHost : private Session::Side {
   std::uint64_t references(std::uint64_t callable);  // that the worker still holds, after what it has said so far
   void release(std::uint64_t object) { session_->release_object(object); }
 
+  void say_bye() { session_->say_bye(); }
   Process::Exit stop();  // says goodbye and waits for the end
   Process& process() { return launched_.process; }
   std::string errors();  // what the worker has written to stderr

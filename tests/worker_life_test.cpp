@@ -1,4 +1,5 @@
 // How a worker lives: interrupts, output, start-up, forks, and how it ends when the host says so or dies.
+#include "arena.hpp"
 #include "child_process.hpp"
 #include "worker_fixture.hpp"
 
@@ -189,6 +190,8 @@ TEST(WorkerEnds, WithAGoodbyeLikeAnyPython) {
             "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
             {{"path", text(file)}});
   const auto call = host.start(Chain().exec("time.sleep(0.1); out.write('asked ')"));  // finished before it goes
+  host.say_bye();
+  EXPECT_EQ(host.wait(*call).value, "None");
   const Process::Exit exit = host.stop();
   EXPECT_EQ(exit.code, 0) << host.errors();
   std::string contents;
@@ -213,36 +216,40 @@ TEST(WorkerEnds, WhileADaemonThreadWaitsForCpp) {
   go = true;
 }
 
-TEST(WorkerEnds, WhenTheChannelCloses) {
-  auto host = std::make_unique<WorkerHost>();
-  EXPECT_EQ(host->eval("1"), "1");
-  host->exec("import os\nfor d in os.listdir('/proc/self/fd'):\n    if int(d) > 2:\n        try: os.close(int(d))\n"
-             "        except OSError: pass");
-  EXPECT_TRUE(true);
+TEST(WorkerEnds, WhenUserCodeClosesItsDescriptors) {
+  WorkerHost host;
+  const Answer answer = host.ask(
+      Chain().exec("import os\nos.closerange(3, 70000)\nfiles = [open('/dev/null') for i in range(30)]"));
+  EXPECT_TRUE(answer.closed);
+  EXPECT_EQ(host.process().reap(5s).value_or(Process::Exit{}).code, 70);
+  EXPECT_TRUE(contains(host.errors(), "descriptors"));
 }
 
 TEST(WorkerEnds, WithItsHostWhateverItDoes) {
-  for (const char* code : {"while True: pass", "__import__('time').sleep(100)", "sum(range(10**12))", "None"}) {
+  for (const char* code : {"while True: pass", "time.sleep(100)", "sum(range(10**12))", "os.closerange(3, 70000) or time.sleep(100)", "0"}) {
     ChildProcess child([&](Talk& talk) {
-      WorkerHost host;
+      const auto arena = std::make_shared<Arena>(ArenaLimits{});
+      const auto block = arena->allocate(1);
+      WorkerHost host({}, arena);
       talk.send(host.process().pid());
-      talk.send(process_arena()->id());
-      host.exec("import py4cpp");
-      auto call = host.start(Chain().eval(code));
+      host.exec("import os, time");
+      const auto call = host.start(Chain().exec(code));
+      std::this_thread::sleep_for(100ms);
       talk.send(true);
-      host.wait(*call);
       pause();
       return 0;
     });
     const auto worker = child.talk().receive<pid_t>();
-    const auto arena = child.talk().receive<ArenaId>();
     child.talk().receive<bool>();
-    std::this_thread::sleep_for(100ms);
+    EXPECT_FALSE(names_with("." + std::to_string(worker) + ".").empty());
+    EXPECT_FALSE(names_with("." + std::to_string(child.pid()) + ".").empty());
     ASSERT_TRUE(is_running(worker));
     child.kill();
+    const auto before = Clock::now();
     EXPECT_TRUE(soon([&] { return !is_running(worker); })) << code;
-    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(arena.pid) + ".").empty(); }));
-    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(worker) + ".").empty(); }));
+    EXPECT_LT(Clock::now() - before, 1s) << code;
+    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(child.pid()) + ".").empty(); })) << code;
+    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(worker) + ".").empty(); })) << code;
   }
 }
 

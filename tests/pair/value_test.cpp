@@ -112,7 +112,7 @@ TEST_F(Values, Containers) {
 TEST_F(Values, DictsKeepTheirOrderAndAnyHashableKey) {
   const Value d = py.eval("{(1, 'x'): 1, None: 2, 'z': 3, 1.5: 4, True: 5}");
   EXPECT_EQ(seen(d), "{(1, 'x'): 1, None: 2, 'z': 3, 1.5: 4, True: 5}");
-  EXPECT_EQ(d[Tuple{1, "x"}].as<int>(), 1);
+  EXPECT_EQ((d[Tuple{1, "x"}].as<int>()), 1);
   EXPECT_THROW(py.call("len", Value(Dict{{Value(List{1}), Value(1)}})), errors::TypeError);  // unhashable
 }
 

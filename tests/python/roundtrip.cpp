@@ -205,6 +205,16 @@ Ref build(PyObject* specs) {
   return built;
 }
 
+// (address, size) of a block of the worker's arena that no Python object is known to hold; the next call frees it.
+Ref hold_block(std::size_t bytes) {
+  static std::shared_ptr<Block> held;
+  held.reset();
+  if (bytes == 0) return Ref::borrow(Py_None);
+  held = process_arena()->allocate(bytes);
+  return checked(
+      Py_BuildValue("(Kn)", reinterpret_cast<unsigned long long>(held->data()), static_cast<Py_ssize_t>(bytes)));
+}
+
 int total(const std::map<std::uint64_t, int>& counts) {
   int sum = 0;
   for (const auto& [id, count] : counts) sum += count;
@@ -215,12 +225,12 @@ Ref state() {
   pair->exchange_releases();
   const SentArrays& sent = pair->worker.sent;
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-  return checked(Py_BuildValue(
-      "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:i,s:i}", "objects", number(pair->objects.size()), "host_blocks",
-      number(pair->host_arena->stats().live_blocks), "worker_blocks", number(process_arena()->stats().live_blocks),
-      "arrays_shared", number(sent.arrays_shared), "arrays_copied", number(sent.arrays_copied), "bytes_shared",
-      number(sent.bytes_shared), "bytes_copied", number(sent.bytes_copied), "held", total(pair->worker.held), "dropped",
-      total(pair->worker.dropped)));
+  return checked(Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:i,s:i}", "objects", number(pair->objects.size()),
+                               "host_blocks", number(pair->host_arena->stats().live_blocks), "worker_blocks",
+                               number(process_arena()->stats().live_blocks), "arrays_shared",
+                               number(sent.arrays_shared), "arrays_copied", number(sent.arrays_copied), "bytes_shared",
+                               number(sent.bytes_shared), "bytes_copied", number(sent.bytes_copied), "held",
+                               total(pair->worker.held), "dropped", total(pair->worker.dropped)));
 }
 
 template <class Function>
@@ -249,10 +259,21 @@ PyObject* stop(PyObject*, PyObject*) {
   });
 }
 
-PyObject* py_roundtrip(PyObject*, PyObject* object) { return guarded([&] { return roundtrip(object); }); }
-PyObject* py_kinds(PyObject*, PyObject* object) { return guarded([&] { return kinds(object); }); }
-PyObject* py_build(PyObject*, PyObject* specs) { return guarded([&] { return build(specs); }); }
-PyObject* py_state(PyObject*, PyObject*) { return guarded([] { return state(); }); }
+PyObject* py_roundtrip(PyObject*, PyObject* object) {
+  return guarded([&] { return roundtrip(object); });
+}
+PyObject* py_kinds(PyObject*, PyObject* object) {
+  return guarded([&] { return kinds(object); });
+}
+PyObject* py_build(PyObject*, PyObject* specs) {
+  return guarded([&] { return build(specs); });
+}
+PyObject* py_hold_block(PyObject*, PyObject* bytes) {
+  return guarded([&] { return hold_block(PyLong_AsSize_t(bytes)); });
+}
+PyObject* py_state(PyObject*, PyObject*) {
+  return guarded([] { return state(); });
+}
 
 PyCFunction with_keywords(PyCFunctionWithKeywords function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -265,14 +286,15 @@ PyObject* make_module() {
       {"roundtrip", py_roundtrip, METH_O, "The object as it comes back from the host."},
       {"kinds", py_kinds, METH_O, "The kinds of the nodes the object is written as."},
       {"build", py_build, METH_O, "The objects that a host's nodes become."},
+      {"hold_block", py_hold_block, METH_O, "Address and size of a block that only the module holds; 0 frees it."},
       {"state", py_state, METH_NOARGS, "Counters."},
       {"empty", with_keywords(native_empty), METH_VARARGS | METH_KEYWORDS, "py4cpp.empty"},
       {"shared_like", native_shared_like, METH_O, "py4cpp.shared_like"},
       {"is_shared", native_is_shared, METH_O, "py4cpp.is_shared"},
       {nullptr, nullptr, 0, nullptr},
   };
-  static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "roundtrip", nullptr, -1, methods,
-                                   nullptr,               nullptr,     nullptr, nullptr};
+  static PyModuleDef definition = {
+      PyModuleDef_HEAD_INIT, "roundtrip", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
   return PyModule_Create(&definition);
 }
 
