@@ -13,8 +13,8 @@ using Vectorcall = PyObject* (*)(PyObject*, PyObject* const*, std::size_t, PyObj
 const Vectorcall vectorcall = reinterpret_cast<Vectorcall>(dlsym(RTLD_DEFAULT, "PyObject_Vectorcall"));
 constexpr std::size_t place_before_is_free = std::size_t{1} << (8 * sizeof(std::size_t) - 1);  // ..._ARGUMENTS_OFFSET
 
-// User code. A daemon thread that the interpreter ends while it is in there must not unwind our frames, whose destructors
-// would touch Python without the GIL: `noexcept` stops it here (Server::ending).
+// User code. A daemon thread that the interpreter ends while it is in there must not unwind our frames, whose
+// destructors would touch Python without the GIL: `noexcept` stops it here (Server::ending).
 PyObject* enter(PyObject* function, PyObject* const* arguments, std::size_t count, PyObject* keywords) noexcept {
   return vectorcall(function, arguments, count | place_before_is_free, keywords);
 }

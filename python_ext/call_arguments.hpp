@@ -17,10 +17,10 @@ class CallArguments {
   CallArguments& operator=(const CallArguments&) = delete;
   ~CallArguments();
 
-  void add(Ref value);                       // positional; before the first named one
-  void add_named(Ref keyword, Ref value);    // keyword: a str
+  void add(Ref value);                     // positional; before the first named one
+  void add_named(Ref keyword, Ref value);  // keyword: a str
 
-  Ref call(PyObject* function);              // throws PythonRaised
+  Ref call(PyObject* function);  // throws PythonRaised
 
  private:
   void push(Ref value);

@@ -11,7 +11,7 @@ namespace py4cpp {
 
 namespace {
 
-constexpr std::size_t most_exceptions = 64;      // of one chain
+constexpr std::size_t most_exceptions = 64;       // of one chain
 constexpr std::size_t most_whole_tracebacks = 4;  // with causes; further ones show only their own
 constexpr std::size_t longest_message = std::size_t{1} << 20;
 constexpr std::size_t most_notes = 64;
@@ -57,8 +57,8 @@ std::string message_of(PyObject* exception) {
 
 std::string traceback_of(PyObject* exception, bool with_causes) {
   const Ref module = Ref::steal(PyImport_ImportModule("py4cpp._introspect"));
-  const Ref text = module ? Ref::steal(PyObject_CallMethod(module.get(), "traceback_text", "Oi", exception, with_causes))
-                          : Ref();
+  const Ref text =
+      module ? Ref::steal(PyObject_CallMethod(module.get(), "traceback_text", "Oi", exception, with_causes)) : Ref();
   return text_of(text.get());
 }
 

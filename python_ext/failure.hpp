@@ -20,8 +20,8 @@ Ref take_exception() noexcept;
 // "KeyError", "numpy.ndarray": a class's qualified name, without "builtins.".
 std::string qualified_name(PyTypeObject* type);
 
-// An exception with its causes and contexts, as it travels. Every part is found on its own: one that fails (an exception
-// whose __str__ raises, no memory, no depth left) leaves the others as they are.
+// An exception with its causes and contexts, as it travels. Every part is found on its own: one that fails (an
+// exception whose __str__ raises, no memory, no depth left) leaves the others as they are.
 class FailureReport {
  public:
   // Adds a handle to each exception to `objects`. Throws std::bad_alloc; no Python error is left set in any case.

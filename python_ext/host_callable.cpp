@@ -110,22 +110,20 @@ PyTypeObject* make_type() {
       {"__dictoffset__", T_PYSSIZET, offsetof(Self, dict), READONLY, nullptr},
       {"__weaklistoffset__", T_PYSSIZET, offsetof(Self, weak_references), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
-  static PyGetSetDef properties[] = {
-      {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-      {"__name__", get_name, set_name, nullptr, nullptr},
-      {"__signature__", get_signature, nullptr, nullptr, nullptr},
-      {nullptr, nullptr, nullptr, nullptr, nullptr}};
+  static PyGetSetDef properties[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                                     {"__name__", get_name, set_name, nullptr, nullptr},
+                                     {"__signature__", get_signature, nullptr, nullptr, nullptr},
+                                     {nullptr, nullptr, nullptr, nullptr, nullptr}};
   static char doc[] = "A C++ function. Calling it runs it in the C++ program; what it throws is raised here.";
-  static PyType_Slot slots[] = {
-      {Py_tp_doc, doc},
-      {Py_tp_dealloc, reinterpret_cast<void*>(&Self::deallocate)},
-      {Py_tp_traverse, reinterpret_cast<void*>(&Self::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(&Self::clear)},
-      {Py_tp_call, reinterpret_cast<void*>(&call)},
-      {Py_tp_repr, reinterpret_cast<void*>(&represent)},
-      {Py_tp_members, members},
-      {Py_tp_getset, properties},
-      {0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_doc, doc},
+                                {Py_tp_dealloc, reinterpret_cast<void*>(&Self::deallocate)},
+                                {Py_tp_traverse, reinterpret_cast<void*>(&Self::traverse)},
+                                {Py_tp_clear, reinterpret_cast<void*>(&Self::clear)},
+                                {Py_tp_call, reinterpret_cast<void*>(&call)},
+                                {Py_tp_repr, reinterpret_cast<void*>(&represent)},
+                                {Py_tp_members, members},
+                                {Py_tp_getset, properties},
+                                {0, nullptr}};
   static PyType_Spec spec{"py4cpp.HostCallable", sizeof(Self), 0,
                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());

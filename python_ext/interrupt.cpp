@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstddef>
 
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,20 +18,21 @@ namespace py4cpp {
 
 namespace {
 
-// Ids count up by one, so this many calls in a row have places of their own; an id noted long ago is overwritten by that
-// of a later call.
+// Ids count up by one, so this many calls in a row have places of their own; an id noted long ago is overwritten by
+// that of a later call.
 constexpr std::size_t noted_count = 4096;
 constexpr std::size_t deepest = 1024;  // calls nested deeper can't be interrupted
 
 std::array<std::atomic<std::uint64_t>, noted_count> noted;
 std::array<std::atomic<std::uint64_t>, deepest> active;
 std::atomic<std::size_t> active_count{0};
-pid_t main_thread = 0;
+pthread_t main_thread{};
+pid_t main_thread_id = 0;
 pid_t main_process = 0;
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::size_t>::is_always_lock_free);
 
-pid_t this_thread() noexcept { return static_cast<pid_t>(syscall(SYS_gettid)); }
+bool on_main_thread() noexcept { return pthread_equal(pthread_self(), main_thread) != 0; }
 
 std::atomic<std::uint64_t>& place_of(std::uint64_t id) noexcept { return noted[id % noted_count]; }
 bool is_noted(std::uint64_t id) noexcept { return place_of(id).load() == id; }
@@ -56,8 +58,8 @@ void forget_active() noexcept {
 // Async-signal-safe.
 void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
   const int saved_errno = errno;
-  if (this_thread() != main_thread) {  // the kernel chose another thread, whose system calls nobody wants to break
-    if (getpid() == main_process) syscall(SYS_rt_tgsigqueueinfo, main_process, main_thread, signal_number, info);
+  if (!on_main_thread()) {  // the kernel chose another thread, whose system calls nobody wants to break
+    if (getpid() == main_process) syscall(SYS_rt_tgsigqueueinfo, main_process, main_thread_id, signal_number, info);
   } else if (info->si_code == SI_QUEUE) {
     const auto id = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
     place_of(id).store(id);
@@ -88,7 +90,8 @@ bool drain() noexcept {
 }  // namespace
 
 void install_interrupts() {
-  main_thread = this_thread();
+  main_thread = pthread_self();
+  main_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
   main_process = getpid();
   struct sigaction action {};
   action.sa_sigaction = on_interrupt;
@@ -98,7 +101,7 @@ void install_interrupts() {
 }
 
 ActiveCall::ActiveCall(std::uint64_t id) noexcept
-    : id_(id), tracked_(this_thread() == main_thread && active_count.load() < deepest) {
+    : id_(id), tracked_(on_main_thread() && active_count.load() < deepest) {
   if (!tracked_) return;
   const std::size_t depth = active_count.load();
   if (depth == 0) drain();  // a Ctrl-C from somewhere while nothing ran

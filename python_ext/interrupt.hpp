@@ -1,8 +1,9 @@
-// Interrupts: the host queues a real-time signal with a call's id to this process, and that call, if it is running on the
-// main thread, gets a KeyboardInterrupt now; if it hasn't started, it gets one when it does; if it is over, nothing
+// Interrupts: the host queues a real-time signal with a call's id to this process, and that call, if it is running on
+// the main thread, gets a KeyboardInterrupt now; if it hasn't started, it gets one when it does; if it is over, nothing
 // happens, in particular not to the next call.
 //
-//   1. The handler only notes the id and, if the call is on the active stack, does what Ctrl-C does. It runs on the main
+//   1. The handler only notes the id and, if the call is on the active stack, does what Ctrl-C does. It runs on the
+//   main
 //      thread, so it can't interleave with 2 and 3 but at their every step.
 //   2. A call is put on the active stack before it asks whether its id has been noted: whoever is first, it is seen.
 //   3. A call leaves the stack before it lets Python act on what is pending: nothing pending outlives it, except what
@@ -25,8 +26,8 @@ class ActiveCall {
   ActiveCall(const ActiveCall&) = delete;
   ActiveCall& operator=(const ActiveCall&) = delete;
 
-  void start();          // throws PythonRaised, KeyboardInterrupt, if the call was interrupted before it started
-  void end() noexcept;   // a Python error that is set stays; later interrupts come too late
+  void start();         // throws PythonRaised, KeyboardInterrupt, if the call was interrupted before it started
+  void end() noexcept;  // a Python error that is set stays; later interrupts come too late
 
  private:
   const std::uint64_t id_;

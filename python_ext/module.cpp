@@ -7,6 +7,7 @@
 #include "server.hpp"
 #include "version.hpp"
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,7 +26,6 @@ struct Worker {
   std::unique_ptr<Channel> channel;  // until there is a server
   HelloInfo host;
   std::shared_ptr<Arena> arena;
-  std::string printed;  // before there is a server
   std::unique_ptr<Server> server;
   int descriptors[2] = {-1, -1};
 };
@@ -57,6 +57,7 @@ void connect_worker(int read_descriptor, int write_descriptor) {
   worker->descriptors[0] = move_high(read_descriptor);
   worker->descriptors[1] = move_high(write_descriptor);
   pthread_atfork(nullptr, nullptr, close_in_child);
+  std::atexit([] { worker->watchdog->last_look(); });
   worker->channel = std::make_unique<Channel>(worker->descriptors[0], worker->descriptors[1]);
   worker->host = await_host(*worker->channel);
   const HelloInfo& host = worker->host;
@@ -87,7 +88,8 @@ PyObject* guarded(Function function) noexcept {
 
 Ref none() { return Ref::borrow(Py_None); }
 
-// connect(read_descriptor, write_descriptor) -> (capture_stdout, startup): waits for the host's greeting.
+// connect(read_descriptor, write_descriptor) -> bool: waits for the host's greeting, which says whether what Python
+// prints is to be sent to it.
 PyObject* native_connect(PyObject*, PyObject* args) noexcept {
   return guarded([&] {
     int read_descriptor = -1, write_descriptor = -1;
@@ -98,23 +100,23 @@ PyObject* native_connect(PyObject*, PyObject* args) noexcept {
     } catch (const Error& error) {
       exit_worker(error.what());
     }
-    const Ref startup = to_str(worker->host.startup);
-    return checked(Py_BuildValue("(NO)", PyBool_FromLong(worker->host.capture_stdout), startup.get()));
+    return checked(PyBool_FromLong(worker->host.capture_stdout));
   });
 }
 
 // serve(): greets the host, then runs what it asks until it says goodbye or is gone.
 PyObject* native_serve(PyObject*, PyObject*) noexcept {
   return guarded([] {
-    if (worker == nullptr || !worker->channel) raise_python(PyExc_RuntimeError, "connect() comes first, then serve(), once");
+    if (worker == nullptr || !worker->channel)
+      raise_python(PyExc_RuntimeError, "connect() comes first, then serve(), once");
     install_interrupts();
     try {
       greet_host(*worker->channel, worker->arena->id());
-      worker->server = std::make_unique<Server>(std::move(worker->channel), worker->host, worker->arena, *worker->watchdog);
+      worker->server =
+          std::make_unique<Server>(std::move(worker->channel), worker->host, worker->arena, *worker->watchdog);
     } catch (const Error& error) {
       exit_worker(error.what());
     }
-    worker->server->print(std::exchange(worker->printed, {}));
     const std::string problem = worker->server->run();
     if (!problem.empty()) exit_worker("the session with the C++ program broke off: " + problem);
     return none();
@@ -135,12 +137,7 @@ PyObject* native_output(PyObject*, PyObject* args) noexcept {
     const char* data = nullptr;
     Py_ssize_t size = 0;
     if (PyArg_ParseTuple(args, "y#", &data, &size) == 0) throw PythonRaised{};
-    const std::string_view text(data, static_cast<std::size_t>(size));
-    if (worker != nullptr && worker->channel) {
-      worker->printed.append(text);
-      return Ref::borrow(Py_True);
-    }
-    return Ref::borrow(running_server().print(text) ? Py_True : Py_False);
+    return Ref::borrow(running_server().print({data, static_cast<std::size_t>(size)}) ? Py_True : Py_False);
   });
 }
 
@@ -178,8 +175,8 @@ PyMethodDef methods[] = {
     {"is_shared", native_is_shared, METH_O, "Whether this is an array in memory that C++ can share."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "py4cpp._native", nullptr, -1, methods,
-                          nullptr,               nullptr,          nullptr, nullptr};
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "py4cpp._native", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 

@@ -8,7 +8,7 @@ namespace py4cpp {
 
 namespace {
 
-constexpr std::size_t most_known = 4096;  // names; then the cache starts afresh
+constexpr std::size_t longest_name = 1024;  // bytes; longer ones are not remembered
 
 // Whether the error that is set says that this very module doesn't exist, rather than one that it imports.
 bool says_missing(PyObject* module_name) {
@@ -52,22 +52,23 @@ Names::Names()
 
 PyObject* Names::globals() const noexcept { return PyModule_GetDict(main_.get()); }
 
-const Names::Parts& Names::split(std::string_view dotted) {
-  key_.assign(dotted);
-  if (const auto found = known_.find(key_); found != known_.end()) return found->second;
+Ref Names::name(std::string_view text) {
+  if (const Ref* known = names_.find(text)) return *known;
+  PyObject* interned = to_str(text).release();
+  PyUnicode_InternInPlace(&interned);
+  Ref made = Ref::steal(interned);
+  return text.size() > longest_name ? made : names_.put(text, std::move(made));
+}
+
+Names::Parts Names::split(std::string_view dotted) {
   Parts parts;
   for (std::string_view rest = dotted;;) {
     const std::size_t dot = rest.find('.');
-    const Ref part = to_str(rest.substr(0, dot));
-    if (PyUnicode_GetLength(part.get()) == 0) raise_name_error(to_str(dotted).get());
-    PyObject* interned = Ref(part).release();
-    PyUnicode_InternInPlace(&interned);
-    parts.push_back(Ref::steal(interned));
-    if (dot == std::string_view::npos) break;
+    parts.push_back(name(rest.substr(0, dot)));
+    if (PyUnicode_GetLength(parts.back().get()) == 0) raise_name_error(to_str(dotted).get());
+    if (dot == std::string_view::npos) return parts;
     rest.remove_prefix(dot + 1);
   }
-  if (known_.size() >= most_known) known_.clear();
-  return known_.emplace(key_, std::move(parts)).first->second;
 }
 
 Ref Names::in_scope(PyObject* name) const {
@@ -105,13 +106,14 @@ Ref Names::next(const Ref& object, PyObject* part) {
 }
 
 Ref Names::look_up(std::string_view dotted) {
-  const Parts& known = split(dotted);
-  if (known.size() == 1) {
-    if (Ref found = in_scope(known.front().get())) return found;
+  if (dotted.find('.') == std::string_view::npos) {
+    if (Ref found = in_scope(name(dotted).get())) return found;
   }
-  const Parts parts = known;  // the cache may change while an import runs
+  const Parts* known = dotted_.find(dotted);
+  const Parts parts = known != nullptr ? *known : split(dotted);  // a copy: what is known may change during an import
   Ref object = first(parts);
   for (std::size_t i = 1; i < parts.size(); ++i) object = next(object, parts[i].get());
+  if (known == nullptr && dotted.size() <= longest_name) dotted_.put(dotted, parts);
   return object;
 }
 

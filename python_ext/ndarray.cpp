@@ -70,7 +70,12 @@ Ref array_in_block(const Numpy& numpy, const Layout& layout, std::byte* data, bo
   return numpy.view(layout, data, writable, make_shared_block(std::move(block), writable));
 }
 
+const ForkMark loaded_in;
+
 Ref new_shared_array(const Numpy& numpy, DType dtype, Shape shape) {
+  if (!loaded_in.same_process()) {
+    throw Error(ErrorKind::invalid, "a process forked from a py4cpp worker has no part in its shared memory");
+  }
   const Layout layout = Layout::row_major(dtype, std::move(shape));
   std::shared_ptr<Block> block = allocate_block(*process_arena(), layout.nbytes());
   std::byte* data = block->data();

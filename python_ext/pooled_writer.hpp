@@ -1,5 +1,5 @@
-// A ValueWriter for one message, from a pool of the thread's own, so that its memory is reused; several may be in use at
-// once, since callbacks nest.
+// A ValueWriter for one message, from a pool of the thread's own, so that its memory is reused; several may be in use
+// at once, since callbacks nest.
 #pragma once
 
 #include "conversion.hpp"

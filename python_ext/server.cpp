@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_broken = 70;
+constexpr auto host_is_dying = 1s;   // the time between its descriptors and the process itself, on a busy machine
 constexpr auto longest_ending = 2s;  // once the host has closed the channel; also for what is left to send at the end
 
 thread_local PyThreadState* suspended = nullptr;
@@ -34,6 +35,32 @@ class Rest {
  private:
   ValueReader& reader_;
   Conversion& conversion_;
+};
+
+// An answer that names Python objects: the host keeps them until it hears that the answer has been taken.
+class Digested {
+ public:
+  Digested(Session& session, const Message& answer, std::uint64_t id) : session_(session) {
+    const auto* failure = answer.as<wire::Failure>();
+    const auto* reply = answer.as<wire::Reply>();
+    if (failure != nullptr && failure->exceptions() != nullptr) {
+      for (const auto* exception : *failure->exceptions()) named_ = named_ || exception->object() != 0;
+    }
+    if (reply != nullptr && reply->values() != nullptr && reply->values()->nodes() != nullptr) {
+      for (const auto* node : *reply->values()->nodes()) named_ = named_ || node->kind() == wire::Kind::object;
+    }
+    id_ = id;
+  }
+  ~Digested() {
+    if (named_) session_.release_object(id_);
+  }
+  Digested(const Digested&) = delete;
+  Digested& operator=(const Digested&) = delete;
+
+ private:
+  Session& session_;
+  std::uint64_t id_ = 0;
+  bool named_ = false;
 };
 
 }  // namespace
@@ -71,7 +98,12 @@ Server::~Server() = default;
 
 std::string Server::run() {
   session_->serve_until_closed();
-  return session_->problem();
+  std::string problem = session_->problem();
+  if (session_->closed() && problem.empty()) {  // the host closed the channel, most likely by dying
+    const GilRelease others_may_run;
+    watchdog_.end_with_host(host_is_dying);
+  }
+  return problem;
 }
 
 // Daemon threads of Python live on until the process ends. The interpreter ends those that want the GIL by unwinding
@@ -195,7 +227,8 @@ void Server::leave_child(PyObject* exception) const noexcept {
 
 void Server::check_usable() const {
   if (!made_in_.same_process()) {
-    raise_python(PyExc_RuntimeError, "this process was forked from a py4cpp worker: only the worker itself can call C++");
+    raise_python(PyExc_RuntimeError,
+                 "this process was forked from a py4cpp worker: only the worker itself can call C++");
   }
 }
 
@@ -226,6 +259,7 @@ Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, cons
     raise_python(PyExc_RuntimeError, "the C++ program ended the session while Python waited for it");
   }
   const Message answer = call.take_answer();
+  const Digested digested(*session_, answer, call.id());
   try {
     return take_answer(answer, name);
   } catch (const Error& error) {

@@ -28,7 +28,7 @@ class Steps::Run {
 
  private:
   Ref value() { return from_wire(values_, conversion_); }
-  Ref text() { return to_str(values_.expect_string()); }
+  Ref name() { return steps_.names_.name(values_.expect_string()); }
   PyObject* current() const {
     if (!current_) throw BadMessage("a step that has no object to work on");
     return current_.get();
@@ -63,10 +63,10 @@ void Steps::Run::step(const wire::Step& step) {
     case wire::Op::assign:
       return assign();
     case wire::Op::import_module:
-      current_ = Names::import_module(text().get());
+      current_ = Names::import_module(name().get());
       return;
     case wire::Op::attribute:
-      current_ = checked(PyObject_GetAttr(current(), text().get()));
+      current_ = checked(PyObject_GetAttr(current(), name().get()));
       return;
     case wire::Op::item:
       current_ = checked(PyObject_GetItem(current(), keys(step).get()));
@@ -74,8 +74,8 @@ void Steps::Run::step(const wire::Step& step) {
     case wire::Op::call:
       return call(step);
     case wire::Op::set_attribute: {
-      const Ref name = text();
-      checked(PyObject_SetAttr(current(), name.get(), value().get()));
+      const Ref attribute = name();
+      checked(PyObject_SetAttr(current(), attribute.get(), value().get()));
       return none();
     }
     case wire::Op::set_item: {
@@ -129,7 +129,7 @@ void Steps::Run::call(const wire::Step& step) {
   CallArguments arguments;
   for (std::uint32_t i = 0; i < step.positional(); ++i) arguments.add(value());
   for (std::uint32_t i = 0; i < step.named(); ++i) {
-    Ref keyword = text();
+    Ref keyword = name();
     arguments.add_named(std::move(keyword), value());
   }
   const Ref function = std::move(current_);  // if nobody else holds it, it dies with its call

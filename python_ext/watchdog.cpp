@@ -23,7 +23,7 @@ namespace py4cpp {
 
 namespace {
 
-constexpr int exit_code = 70;                          // nobody is left to read it
+constexpr int exit_code = 70;                                  // nobody is left to read it
 constexpr auto without_pidfd = std::chrono::milliseconds(20);  // how often to look whether the parent has changed
 
 std::int64_t now() noexcept { return std::chrono::steady_clock::now().time_since_epoch().count(); }
@@ -126,6 +126,15 @@ void Watchdog::end_within(std::chrono::milliseconds time) noexcept {
   if (!made_in_.same_process()) return;
   end_at_.store(now() + std::chrono::nanoseconds(time).count());
   wake();
+}
+
+void Watchdog::end_with_host(std::chrono::milliseconds patience) noexcept {
+  const std::int64_t until = now() + std::chrono::nanoseconds(patience).count();
+  while (host_ended() || now() < until) usleep(500);
+}
+
+void Watchdog::last_look() noexcept {
+  if (made_in_.same_process() && host_ended()) remove_names();
 }
 
 void Watchdog::wake() noexcept {

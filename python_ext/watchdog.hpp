@@ -1,7 +1,7 @@
-// The worker's own thread. It ends the worker when the host has ended, within milliseconds and whatever Python is doing,
-// and sends what nobody else is bound to send. It never touches Python or the GIL, and takes no signal but its own, with
-// which it is woken: a descriptor for that could be closed by user code. It lives as long as the process; in a forked
-// child there is none.
+// The worker's own thread. It ends the worker when the host has ended, within milliseconds and whatever Python is
+// doing, and sends what nobody else is bound to send. It never touches Python or the GIL, and takes no signal but its
+// own, with which it is woken: a descriptor for that could be closed by user code. It lives as long as the process; in
+// a forked child there is none.
 #pragma once
 
 #include "fork_mark.hpp"
@@ -41,6 +41,10 @@ class Watchdog {
 
   // Ends the process after this time, if it is still there.
   void end_within(std::chrono::milliseconds time) noexcept;
+  // Waits this long whether the host ends, and then doesn't return.
+  void end_with_host(std::chrono::milliseconds patience) noexcept;
+  // For the very end of the process, which might cut short what the watchdog is doing.
+  void last_look() noexcept;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -56,12 +60,12 @@ class Watchdog {
 
   const ForkMark made_in_;
   const pid_t parent_;
-  std::atomic<int> host_descriptor_;        // pidfd, -1 where the kernel has none
+  std::atomic<int> host_descriptor_;  // pidfd, -1 where the kernel has none
   std::atomic<pid_t> host_;
   std::atomic<Session*> session_{nullptr};
-  std::atomic<std::int64_t> due_{never};    // when to call service(), by Clock, in nanoseconds
+  std::atomic<std::int64_t> due_{never};  // when to call service(), by Clock, in nanoseconds
   std::atomic<std::int64_t> end_at_{never};
-  std::atomic<bool> blocked_{false};        // bytes are left that the pipe didn't take
+  std::atomic<bool> blocked_{false};  // bytes are left that the pipe didn't take
   std::atomic<bool> sending_{false};
   std::atomic<bool> woken_{false};
   std::atomic<pthread_t> thread_{};

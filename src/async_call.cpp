@@ -14,7 +14,7 @@ AsyncCall::AsyncCall(std::shared_ptr<Worker> worker, const Request& request)
 
 AsyncCall::~AsyncCall() {
   if (!started_ || !worker_->made_in_.same_process()) return;
-  if (worker_->session_->abandon(*this)) return;  // the session releases the result when it comes
+  if (worker_->abandon(*this, std::move(held_))) return;  // the session releases the result when it comes
   if (const Message answer = take_answer(); !answer.empty()) worker_->discard(answer);
   // A result that is a handle belongs to the Object made of it.
   if (!value_ || want_ != Want::object) worker_->session_->release_object(id());

@@ -25,7 +25,7 @@ std::string advice(std::string_view dtype) {
   if (has("O")) return name + "call .astype('float64'), or .tolist() for a list of its objects";
   if (has("M") || has("m")) return name + "call .view('int64') for its ticks, or .tolist()";
   if (dtype == "<V2" || dtype == "|V2") return name + "if it is bfloat16, call .view('uint16')";
-  if (has("V")) return name + "take one field of it, a['name'], or numpy.lib.recfunctions.structured_to_unstructured(a)";
+  if (has("V")) return name + "take one field, a['name'], or numpy.lib.recfunctions.structured_to_unstructured(a)";
   if (has("U") || has("S") || has("T")) return name + "call .tolist()";
   if (has(">")) return name + "call .astype(a.dtype.newbyteorder('='))";
   return name + "call .astype('float64')";

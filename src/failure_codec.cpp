@@ -72,6 +72,7 @@ EncodedException::EncodedException(const std::exception_ptr& exception, Linkage&
     if (const auto* state = static_cast<const ObjectState*>(error.info()->object.get())) {
       try {
         wire.object = linkage.object_id(*state);
+        object_ = std::static_pointer_cast<ObjectState>(error.info()->object);
       } catch (const Error&) {
         original();  // of another worker: it passes through this one as a C++ exception
       }

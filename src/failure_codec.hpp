@@ -20,11 +20,14 @@ class EncodedException {
  public:
   EncodedException(const std::exception_ptr& exception, Linkage& linkage, Exports& exports);
   const std::vector<WireException>& list() const noexcept { return list_; }
+  // The Python exception that the list names, which must live until the worker has read it; null if none.
+  const std::shared_ptr<ObjectState>& object() const noexcept { return object_; }
 
  private:
   std::string type_;
   std::string message_;
   std::vector<WireException> list_;
+  std::shared_ptr<ObjectState> object_;
 };
 
 }  // namespace py4cpp

@@ -32,14 +32,17 @@ constexpr const char* bootstrap =
     "py4cpp._worker.main(3, 4)\n";
 constexpr int too_old = 71;
 
+constexpr std::size_t most_kept = std::size_t{1} << 20;  // of what a child writes to stderr before it is a worker
+constexpr std::size_t most_told = 8 * 1024;              // of that in an error
+
 // One attempt to start: the deadline, and what the child has written to stderr meanwhile.
 class Start {
  public:
   Start(const Config& config, const ArenaId& arena)
-      : config_(config), interpreter_(find_interpreter(config.python)), process_(spawn()) {
+      : config_(config), arena_(arena), interpreter_(find_interpreter(config.python)), process_(spawn()) {
     if (config.start_timeout.count() > 0) deadline_ = Clock::now() + config.start_timeout;
     channel_ = std::make_unique<Channel>(process_.take_from_child(), process_.take_to_child());
-    greet(arena);
+    greet();
   }
 
   Launched finish() && {
@@ -49,6 +52,7 @@ class Start {
                   "this program uses py4cpp " + std::string(version) + ", but the Python package in " +
                       package_.string() + " is py4cpp " + hello.version + " with another protocol: install both from one build");
     }
+    if (hello.arena_high == arena_.high && hello.arena_low == arena_.low) not_a_worker();  // our own, sent back
     return {std::move(process_), std::move(channel_), std::move(hello), std::move(stderr_text_)};
   }
 
@@ -62,13 +66,13 @@ class Start {
                            .capture_stdout = static_cast<bool>(config_.on_stdout)});
   }
 
-  void greet(const ArenaId& arena) {
+  void greet() {
     HelloInfo hello;
     hello.protocol = protocol_hash();
     hello.version = version;
     hello.pid = getpid();
-    hello.arena_high = arena.high;
-    hello.arena_low = arena.low;
+    hello.arena_high = arena_.high;
+    hello.arena_low = arena_.low;
     hello.inline_limit = config_.inline_limit;
     hello.shared_memory_limit = config_.shared_memory_limit;
     hello.cache_limit = config_.cache_limit;
@@ -124,31 +128,38 @@ class Start {
   }
 
   void read_stderr() {
-    char text[4096];
-    ssize_t got = 0;
-    while ((got = read(process_.stderr_fd(), text, sizeof text)) > 0) {
+    char text[16 * 1024];
+    for (int turns = 0; turns < 16; ++turns) {  // more than a pipe holds; then look at the time
+      const ssize_t got = read(process_.stderr_fd(), text, sizeof text);
+      if (got == 0) stderr_closed_ = true;
+      if (got <= 0) return;
       stderr_text_.append(text, static_cast<std::size_t>(got));
+      if (stderr_text_.size() > 2 * most_kept) stderr_text_.erase(0, stderr_text_.size() - most_kept);
     }
-    if (got == 0) stderr_closed_ = true;
+  }
+
+  std::string stderr_tail() const {
+    return stderr_text_.substr(stderr_text_.size() - std::min(stderr_text_.size(), most_told));
   }
 
   [[noreturn]] void timed_out() {
     read_stderr();
     throw TimedOut("\"" + interpreter_.string() + "\" didn't become a worker within start_timeout (" +
                    std::to_string(config_.start_timeout.count()) + " ms)" +
-                   (stderr_text_.empty() ? "" : "; it wrote:\n" + stderr_text_));
+                   (stderr_text_.empty() ? "" : "; it wrote:\n" + stderr_tail()));
   }
 
   [[noreturn]] void died() {
     const auto exit = process_.reap(std::chrono::seconds(1)).value_or(Process::Exit{});
     read_stderr();
-    if (exit.code == too_old) throw Error(ErrorKind::incompatible, stderr_text_);
+    if (exit.code == too_old) throw Error(ErrorKind::incompatible, stderr_tail());
     throw WorkerDied("\"" + interpreter_.string() + "\" ended before it was a worker" +
                          (exit.code == 0 ? "; is it Python?" : ""),
-                     exit.code, exit.signal, stderr_text_);
+                     exit.code, exit.signal, stderr_tail());
   }
 
   const Config& config_;
+  const ArenaId& arena_;
   std::filesystem::path interpreter_;
   std::filesystem::path package_;
   Process process_;

@@ -32,7 +32,9 @@ Peer& peer_of(const Value& a, const Value& b) {
 ObjectState::~ObjectState() = default;
 Peer::~Peer() = default;
 
-std::string RemoteObject::describe() const { return "<object " + std::to_string(id_ & ~(std::uint64_t{1} << 63)) + ">"; }
+std::string RemoteObject::describe() const {
+  return "<object " + std::to_string(id_ & ~(std::uint64_t{1} << 63)) + ">";  // without the bit that says who chose it
+}
 
 std::shared_ptr<SliceObject> SliceObject::make(Value start, Value stop, Value step) {
   auto* slice = new SliceObject(std::move(start), std::move(stop), std::move(step));

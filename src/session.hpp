@@ -151,7 +151,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, const ValueWriter& values,
               Deadline deadline);
   bool answered(const Call& call) const;  // or lost
-  // No longer interested: the answer will be discarded, a kept result released. False if it is settled already.
+  // No longer interested: the answer will be discarded, a kept result released; whoever waits for it gets timed_out.
+  // False if it is settled already: then the answer, if there is one, is the caller's to let go of.
   bool abandon(Call& call) noexcept;
 
   // Answers. If the session is closed they do nothing. They leave when the thread has nothing more to run, or with

@@ -136,11 +136,11 @@ bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
 }
 
 void Session::serve(Lock& lock, Message request) noexcept {
-  print_arrived(lock);
-  lock.unlock();
   {
     const auto& body = *request.as<wire::Request>();
-    const Serving serving(*this, body.id());
+    const Serving serving(*this, body.id());  // from here on: what the output handler asks must not wait for this request
+    print_arrived(lock);
+    lock.unlock();
     side_.serve(body);
   }
   lock.lock();

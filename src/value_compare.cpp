@@ -40,7 +40,9 @@ std::size_t hash_object(const Object& object) noexcept {
 
 std::size_t hash_big(const BigInt& x) noexcept {
   std::size_t hash = x < 0 ? 1 : 0;
-  for (std::size_t i = 0; i < x.backend().size(); ++i) hash = mix(hash ^ static_cast<std::size_t>(x.backend().limbs()[i]));
+  for (std::size_t i = 0; i < x.backend().size(); ++i) {
+    hash = mix(hash ^ static_cast<std::size_t>(x.backend().limbs()[i]));
+  }
   return hash;
 }
 

@@ -105,6 +105,14 @@ void Worker::stop() noexcept {
 void Worker::ended(const Process::Exit& exit) noexcept {
   session_->close("");
   session_->ledger().close(true);
+  std::unordered_map<std::uint64_t, Held> calls, answers;  // they refer to us
+  {
+    const std::lock_guard lock(held_mutex_);
+    calls.swap(held_calls_);
+    answers.swap(held_answers_);
+  }
+  calls.clear();
+  answers.clear();
   const std::lock_guard lock(mutex_);
   exit_ = exit;
   changed_.notify_all();
@@ -163,23 +171,47 @@ Session::Deadline Worker::deadline() const {
 Value Worker::run(const Request& request) {
   Session::Call call;
   const auto limit = deadline();
-  start_call(call, request, request.want == Want::object, Session::Sending::now, nullptr);
+  Held held;  // without a limit the caller's arguments outlive the call
+  start_call(call, request, request.want == Want::object, Session::Sending::now, limit ? &held : nullptr);
   switch (session_->wait(call, limit)) {
     case Session::Outcome::answered: return result_of(call.take_answer());
-    case Session::Outcome::timed_out: give_up(call);
+    case Session::Outcome::timed_out: give_up(call, std::move(held));
     case Session::Outcome::closed: break;
   }
   throw_died();
 }
 
-void Worker::give_up(Session::Call& call) {
-  if (session_->abandon(call)) {
+void Worker::give_up(Session::Call& call, Held held) {
+  if (abandon(call, std::move(held))) {
     interrupt(call.id());
   } else if (const Message late = call.take_answer(); !late.empty()) {
     discard(late);
     session_->release_object(call.id());
   }
   throw TimedOut("the call took longer than its time limit; it has been interrupted");
+}
+
+bool Worker::abandon(Session::Call& call, Held held) {
+  const std::uint64_t id = call.id();
+  hold(held_calls_, id, std::move(held));  // first: discard() lets go of them when the answer comes
+  const bool abandoned = session_->abandon(call);
+  if (!abandoned) let_go(held_calls_, id);
+  return abandoned;
+}
+
+void Worker::hold(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id, Held held) {
+  if (held.empty()) return;
+  const std::lock_guard lock(held_mutex_);
+  where[id] = std::move(held);
+}
+
+void Worker::let_go(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id) noexcept {
+  Held held;  // destroyed after the lock
+  const std::lock_guard lock(held_mutex_);
+  if (const auto found = where.find(id); found != where.end()) {
+    held = std::move(found->second);
+    where.erase(found);
+  }
 }
 
 std::shared_ptr<PendingCall> Worker::run_async(const Request& request) {

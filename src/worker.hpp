@@ -20,6 +20,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace py4cpp {
 
@@ -62,7 +65,8 @@ class Worker final : public AsyncPeer,
   Session::Deadline deadline() const;
   Value result_of(const Message& answer);  // throws what it says
   [[noreturn]] void throw_died();
-  [[noreturn]] void give_up(Session::Call& call);
+  [[noreturn]] void give_up(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);
+  bool abandon(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);  // false if it is settled already
 
   // Session::Side
   void serve(const wire::Request& request) noexcept override;
@@ -104,8 +108,17 @@ class Worker final : public AsyncPeer,
   std::atomic<std::uint64_t> arrays_shared_{0}, arrays_copied_{0}, bytes_shared_{0}, bytes_copied_{0};
   std::atomic<std::uint64_t> live_objects_{0};
 
+  // Objects named in a message whose last handle is gone before the worker has read it: a call given up, by its id; an
+  // answer to a callback, by the callback's. Destroyed without locks.
+  using Held = std::vector<std::shared_ptr<ObjectState>>;
+  void hold(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id, Held held);
+  void let_go(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id) noexcept;
+  std::mutex held_mutex_;  // a leaf
+  std::unordered_map<std::uint64_t, Held> held_calls_, held_answers_;
+
   std::mutex released_mutex_;  // a leaf
   std::vector<std::pair<std::uint64_t, std::uint64_t>> released_callables_;
+  std::vector<std::uint64_t> taken_answers_;
 
   std::mutex joining_;  // of the attendant's thread
   mutable std::mutex mutex_;

@@ -58,13 +58,16 @@ void Worker::serve(const wire::Request& request) noexcept {
   try {
     const Value result = call_back(request);
     Writing writing(*this);
-    if (request.want() != wire::Want::nothing) encode(result, *writing, *this);
+    Held held;
+    if (request.want() != wire::Want::nothing) encode(result, *writing, *this, &held);
+    hold(held_answers_, request.id(), std::move(held));
     session_->reply(request.id(), *writing);
     writing.sent();
   } catch (const BadMessage& error) {
     session_->close(error.what());
   } catch (...) {
     const EncodedException exception(std::current_exception(), *this, exports_);
+    if (exception.object()) hold(held_answers_, request.id(), {exception.object()});
     session_->failure(request.id(), exception.list());
   }
   const std::lock_guard lock(mutex_);
@@ -96,17 +99,23 @@ void Worker::closed(const std::string&) noexcept {
 // ---- releases
 
 void Worker::released(const wire::Release& release) {
-  if (release.callables() == nullptr) return;
   const std::lock_guard lock(released_mutex_);
+  if (release.objects() != nullptr) {
+    taken_answers_.insert(taken_answers_.end(), release.objects()->begin(), release.objects()->end());
+  }
+  if (release.callables() == nullptr) return;
   for (const auto* callable : *release.callables()) released_callables_.emplace_back(callable->id(), callable->count());
 }
 
 void Worker::housekeep() noexcept {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> due;
+  std::vector<std::uint64_t> taken;
   {
     const std::lock_guard lock(released_mutex_);
     due.swap(released_callables_);
+    taken.swap(taken_answers_);
   }
+  for (const std::uint64_t id : taken) let_go(held_answers_, id);
   for (const auto& [id, count] : due) exports_.released(id, count);
 }
 
@@ -114,6 +123,7 @@ void Worker::housekeep() noexcept {
 void Worker::discard(const Message& answer) noexcept {
   const auto* reply = answer.as<wire::Reply>();
   const auto* failure = answer.as<wire::Failure>();
+  let_go(held_calls_, reply != nullptr ? reply->id() : failure->id());
   try {
     if (failure != nullptr && failure->exceptions() != nullptr) {
       for (const auto* exception : *failure->exceptions()) {

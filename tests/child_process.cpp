@@ -130,6 +130,15 @@ std::vector<std::string> names_with(const std::string& text) {
   return names;
 }
 
+bool names_go(const std::string& text, const std::function<void()>& function) {
+  for (int attempt = 0; attempt < 10000; ++attempt) {
+    function();
+    if (names_with(text).empty()) return true;
+    usleep(1000);
+  }
+  return false;
+}
+
 std::vector<std::string> list_mappings(const std::string& text) {
   std::vector<std::string> found;
   std::ifstream maps("/proc/self/maps");

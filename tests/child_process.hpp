@@ -68,6 +68,9 @@ bool private_shared_memory(std::size_t bytes);
 
 // The names in /dev/shm that contain the text.
 std::vector<std::string> names_with(const std::string& text);
+// Calls the function until no name contains the text, for ten seconds at most; whether that was reached. A sweep may
+// find that another process is just sweeping the same arena.
+bool names_go(const std::string& text, const std::function<void()>& function);
 // This process's mappings of files whose path contains the text.
 std::vector<std::string> list_mappings(const std::string& text);
 

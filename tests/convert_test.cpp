@@ -172,8 +172,8 @@ TEST(Convert, TakesAnyIterableForASequence) {
 }
 
 TEST(Convert, NamesThePathToWhatDoesNotFit) {
-  const Value nest(List{1, 2, 3, Dict{{"k", "x"}}});
-  EXPECT_EQ((refusal<std::vector<int>>(List{1, 2, "x"})), "[2]: expected int in -2147483648..2147483647, found str 'x'");
+  EXPECT_EQ((refusal<std::vector<int>>(List{1, 2, "x"})),
+            "[2]: expected int in -2147483648..2147483647, found str 'x'");
   EXPECT_EQ((refusal<std::vector<std::map<std::string, std::int8_t>>>(List{Dict{{"a", 1}}, Dict{{"k", 500}}})),
             "[1]['k']: expected int in -128..127, found int 500");
   EXPECT_EQ((refusal<std::array<int, 2>>(List{1})), "expected 2 elements, found 1");

@@ -1,5 +1,5 @@
 // A worker that isn't there: it notes what is asked of it and answers from a script. For tests of what handles and
-// conversions ask, in one thread.
+// conversions ask, in one thread. What was asked is kept as text: kept values would keep their peer alive.
 #pragma once
 
 #include <py4cpp/error.hpp>
@@ -20,29 +20,31 @@ class FakePeer final : public Peer, public std::enable_shared_from_this<FakePeer
  public:
   struct Asked {
     std::vector<Step> steps;
-    std::vector<Value> values;
+    std::string values;
+    std::string second;  // text of the second value: of a function's name
     Want want;
   };
-  using Answer = std::function<Value(const Asked&)>;
+  using Answer = std::function<Value()>;
 
   Value run(const Request& request) override {
     asked.push_back({{request.steps.begin(), request.steps.end()},
-                     {request.values.begin(), request.values.end()},
+                     to_string(List(std::vector<Value>(request.values.begin(), request.values.end()))),
+                     request.values.size() > 1 ? std::string(request.values[1].text()) : std::string(),
                      request.want});
     if (answers.empty()) return {};
     const Answer answer = std::move(answers.front());
     answers.pop_front();
-    return answer(asked.back());
+    return answer();
   }
   void release(std::uint64_t id) noexcept override { released.push_back(id); }
   bool keeps_results() const noexcept override { return keeps; }
 
   Object object(std::uint64_t id) { return Object(std::make_shared<RemoteObject>(shared_from_this(), id)); }
   void answer(Value value) {
-    answers.push_back([value = std::move(value)](const Asked&) { return value; });
+    answers.push_back([value = std::move(value)] { return value; });
   }
   void raise(const std::string& type) {
-    answers.push_back([type](const Asked&) -> Value {
+    answers.push_back([type]() -> Value {
       auto info = std::make_shared<ExceptionInfo>();
       info->type = type;
       info->bases = {type, "Exception", "BaseException"};
@@ -64,7 +66,7 @@ class FakePeer final : public Peer, public std::enable_shared_from_this<FakePeer
     }
     return text;
   }
-  std::string values() const { return to_string(Value(List(asked.back().values))); }
+  const std::string& values() const { return asked.back().values; }
 
   std::vector<Asked> asked;
   std::deque<Answer> answers;

@@ -209,7 +209,7 @@ TEST_F(ObjectTest, IsIteratedOneElementAtATime) {
 TEST_F(ObjectTest, OperatorsRunInPython) {
   const Object a = peer_->object(1);
   const Object b = peer_->object(2);
-  const auto name = [&] { return std::string(peer_->asked.back().values[1].text()); };
+  const auto name = [&] { return peer_->asked.back().second; };
   const auto gives = [&](auto&& operation, const std::string& function) {
     peer_->answer(peer_->object(3));
     const Object result = operation();

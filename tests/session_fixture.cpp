@@ -178,12 +178,9 @@ void Endpoint::start(Session::Call& call, std::string_view name, std::initialize
 
 std::int64_t Endpoint::finish(Session::Call& call, Session::Deadline deadline) {
   const auto outcome = session->wait(call, deadline);
-  if (outcome == Session::Outcome::closed) throw Error(ErrorKind::disconnected, session->problem());
-  if (outcome == Session::Outcome::timed_out) {
-    session->abandon(call);
-    throw TimedOut("a test's call");
-  }
+  if (outcome == Session::Outcome::timed_out && session->abandon(call)) throw TimedOut("a test's call");
   const Message answer = call.take_answer();
+  if (answer.empty()) throw Error(ErrorKind::disconnected, session->problem());
   if (const auto* failure = answer.as<wire::Failure>()) {
     ValueReader texts(failure->texts());
     texts.expect_string();

@@ -248,7 +248,8 @@ TEST(Value, SaysWhichItemIsMissing) {
   };
   EXPECT_EQ(failure([] { return Value(List{1, 2})[5]; }), "[5]: expected an index of a list of 2, found 5");
   EXPECT_EQ(failure([] { return Value(List{1, 2})[-3]; }), "[-3]: expected an index of a list of 2, found -3");
-  EXPECT_EQ(failure([] { return Value(Dict{{"a", 1}})["b"]; }), "['b']: expected a key of the dict, found none that is equal");
+  EXPECT_EQ(failure([] { return Value(Dict{{"a", 1}})["b"]; }),
+            "['b']: expected a key of the dict, found none that is equal");
   EXPECT_NE(failure([] { return Value(List{1})["b"]; }).find("as the index of a list"), std::string::npos);
   EXPECT_NE(failure([] { return Value(5)[0]; }).find("has no items"), std::string::npos);
   EXPECT_NE(failure([] { return Value(None{}).size(); }).find("has no size"), std::string::npos);

@@ -31,21 +31,39 @@ std::string render_children(ValueReader& reader, std::uint64_t count, const char
 std::string render(ValueReader& reader, std::uint64_t& object) {
   const ValueReader::Node node = reader.next();
   switch (node.kind) {
-    case Kind::none: return "None";
-    case Kind::boolean: return node.bits != 0 ? "True" : "False";
-    case Kind::integer: return std::to_string(node.integer());
-    case Kind::big_integer: return std::string(reader.text(node));
-    case Kind::floating: return std::to_string(node.floating());
-    case Kind::string: return quoted(reader.text(node));
-    case Kind::bytes: return "b" + quoted(reader.text(node));
-    case Kind::list: return render_children(reader, node.bits, "[", "]", object);
-    case Kind::tuple: return render_children(reader, node.bits, "(", ")", object);
-    case Kind::dict: return render_children(reader, 2 * node.bits, "{", "}", object);
-    case Kind::set: return render_children(reader, node.bits, "set(", ")", object);
-    case Kind::object: object = node.bits; return "<object>";
-    case Kind::callable: reader.skip(); return "<callable " + std::to_string(node.bits) + ">";
-    case Kind::array: reader.array(); return "<array>";
-    default: throw std::logic_error("a value that this test doesn't read");
+    case Kind::none:
+      return "None";
+    case Kind::boolean:
+      return node.bits != 0 ? "True" : "False";
+    case Kind::integer:
+      return std::to_string(node.integer());
+    case Kind::big_integer:
+      return std::string(reader.text(node));
+    case Kind::floating:
+      return std::to_string(node.floating());
+    case Kind::string:
+      return quoted(reader.text(node));
+    case Kind::bytes:
+      return "b" + quoted(reader.text(node));
+    case Kind::list:
+      return render_children(reader, node.bits, "[", "]", object);
+    case Kind::tuple:
+      return render_children(reader, node.bits, "(", ")", object);
+    case Kind::dict:
+      return render_children(reader, 2 * node.bits, "{", "}", object);
+    case Kind::set:
+      return render_children(reader, node.bits, "set(", ")", object);
+    case Kind::object:
+      object = node.bits;
+      return "<object>";
+    case Kind::callable:
+      reader.skip();
+      return "<callable " + std::to_string(node.bits) + ">";
+    case Kind::array:
+      reader.array();
+      return "<array>";
+    default:
+      throw std::logic_error("a value that this test doesn't read");
   }
 }
 
@@ -141,8 +159,7 @@ const Raised& Answer::error() const {
 // ---- WorkerHost
 
 WorkerHost::WorkerHost(const Config& config, std::shared_ptr<Arena> arena)
-    : launched_(launch(config, arena->id())),
-      signal_(interrupt_signal()) {
+    : launched_(launch(config, arena->id())), signal_(interrupt_signal()) {
   const HelloInfo& worker = launched_.hello;
   Session::Options options;
   options.peer_arena = {worker.arena_high, worker.arena_low, worker.pid};

@@ -1,6 +1,8 @@
 // How a worker lives: interrupts, output, start-up, forks, and how it ends when the host says so or dies.
 #include "arena.hpp"
 #include "child_process.hpp"
+#include "interpreter.hpp"
+#include "package_dir.hpp"
 #include "worker_fixture.hpp"
 
 #include <chrono>
@@ -172,7 +174,8 @@ if child == 0:
 
   host.exec("child = os.fork()\nif child == 0: raise ValueError('in the child')");
   EXPECT_EQ(host.eval("os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])"), "1");
-  host.exec("import multiprocessing\np = multiprocessing.get_context('fork').Process(target=print)\np.start(); p.join()");
+  host.exec(
+      "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=print)\np.start(); p.join()");
   EXPECT_EQ(host.eval("p.exitcode"), "0");
   EXPECT_EQ(host.eval("f()"), "1");
   EXPECT_TRUE(contains(host.errors(), "ValueError: in the child"));
@@ -184,11 +187,12 @@ TEST(WorkerEnds, WithAGoodbyeLikeAnyPython) {
   WorkerHost host;
   const std::string directory = ::testing::TempDir();
   const std::string file = directory + "/worker_ends_" + std::to_string(getpid());
-  host.exec("import atexit, threading, time\nout = open(path, 'w')\natexit.register(out.write, 'atexit ')\n"
-            "def late():\n    time.sleep(0.2); out.write('thread ')\n"
-            "threading.Thread(target=late).start()\n"
-            "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
-            {{"path", text(file)}});
+  host.exec(
+      "import atexit, threading, time\nout = open(path, 'w')\natexit.register(out.write, 'atexit ')\n"
+      "def late():\n    time.sleep(0.2); out.write('thread ')\n"
+      "threading.Thread(target=late).start()\n"
+      "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
+      {{"path", text(file)}});
   const auto call = host.start(Chain().exec("time.sleep(0.1); out.write('asked ')"));  // finished before it goes
   host.say_bye();
   EXPECT_EQ(host.wait(*call).value, "None");
@@ -208,9 +212,10 @@ TEST(WorkerEnds, WhileADaemonThreadWaitsForCpp) {
     result.none();
   });
   host.ask(Chain().assign("f", function));
-  host.exec("import threading, time\n"
-            "def busy():\n    while True: f(); time.sleep(0)\n"
-            "for i in range(4): threading.Thread(target=busy, daemon=True).start()\ntime.sleep(0.1)");
+  host.exec(
+      "import threading, time\n"
+      "def busy():\n    while True: f(); time.sleep(0)\n"
+      "for i in range(4): threading.Thread(target=busy, daemon=True).start()\ntime.sleep(0.1)");
   const Process::Exit exit = host.stop();
   EXPECT_EQ(exit.code, 0) << host.errors();
   go = true;
@@ -218,39 +223,90 @@ TEST(WorkerEnds, WhileADaemonThreadWaitsForCpp) {
 
 TEST(WorkerEnds, WhenUserCodeClosesItsDescriptors) {
   WorkerHost host;
-  const Answer answer = host.ask(
-      Chain().exec("import os\nos.closerange(3, 70000)\nfiles = [open('/dev/null') for i in range(30)]"));
+  const Answer answer =
+      host.ask(Chain().exec("import os\nos.closerange(3, 70000)\nfiles = [open('/dev/null') for i in range(30)]"));
   EXPECT_TRUE(answer.closed);
   EXPECT_EQ(host.process().reap(5s).value_or(Process::Exit{}).code, 70);
   EXPECT_TRUE(contains(host.errors(), "descriptors"));
 }
 
-TEST(WorkerEnds, WithItsHostWhateverItDoes) {
-  for (const char* code : {"while True: pass", "time.sleep(100)", "sum(range(10**12))", "os.closerange(3, 70000) or time.sleep(100)", "0"}) {
-    ChildProcess child([&](Talk& talk) {
-      const auto arena = std::make_shared<Arena>(ArenaLimits{});
-      const auto block = arena->allocate(1);
-      WorkerHost host({}, arena);
-      talk.send(host.process().pid());
-      host.exec("import os, time");
-      const auto call = host.start(Chain().exec(code));
-      std::this_thread::sleep_for(100ms);
-      talk.send(true);
-      pause();
-      return 0;
-    });
-    const auto worker = child.talk().receive<pid_t>();
-    child.talk().receive<bool>();
-    EXPECT_FALSE(names_with("." + std::to_string(worker) + ".").empty());
-    EXPECT_FALSE(names_with("." + std::to_string(child.pid()) + ".").empty());
-    ASSERT_TRUE(is_running(worker));
-    child.kill();
-    const auto before = Clock::now();
-    EXPECT_TRUE(soon([&] { return !is_running(worker); })) << code;
-    EXPECT_LT(Clock::now() - before, 1s) << code;
-    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(child.pid()) + ".").empty(); })) << code;
-    EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(worker) + ".").empty(); })) << code;
+TEST(WorkerEnds, WhenTheHostTalksNonsense) {
+  {
+    WorkerHost host;
+    EXPECT_TRUE(host.ask(Chain()).closed);  // no steps
+    EXPECT_EQ(host.process().reap(5s).value_or(Process::Exit{}).code, 70);
+    EXPECT_TRUE(contains(host.errors(), "without steps"));
   }
+  WorkerHost host;
+  EXPECT_TRUE(host.ask(Chain().attribute("real")).closed);  // of nothing
+  EXPECT_EQ(host.process().reap(5s).value_or(Process::Exit{}).code, 70);
+}
+
+TEST(WorkerEnds, WhenTheProtocolIsAnother) {
+  const std::string package = package_dir().string();
+  Process process = Process::spawn(
+      {.interpreter = find_interpreter(""),
+       .arguments = {"-c", "import sys; sys.path.insert(0, sys.argv[1]); import py4cpp._worker as w; w.main(3, 4)",
+                     package}});
+  Channel channel(process.take_from_child(), process.take_to_child());
+  HelloInfo hello;
+  hello.protocol = protocol_hash() + 1;
+  hello.version = "9.9.9";
+  hello.pid = getpid();
+  MessageBuilder builder;
+  channel.queue(builder.hello(hello));
+  ASSERT_TRUE(channel.flush());
+  const auto exit = process.reap(20s).value_or(Process::Exit{});
+  EXPECT_EQ(exit.code, 70);
+  ASSERT_EQ(channel.receive(), Channel::Arrival::bytes);  // so that the host can say it too
+  const auto answer = channel.next();
+  ASSERT_TRUE(answer && answer->as<wire::Hello>() != nullptr);
+  EXPECT_EQ(HelloInfo::read(*answer->as<wire::Hello>()).protocol, protocol_hash());
+  char text[1000] = {};
+  ASSERT_GT(read(process.stderr_fd(), text, sizeof text - 1), 0);
+  EXPECT_TRUE(contains(text, "9.9.9")) << text;
+}
+
+// Starts a worker in a child process, lets it run the code, and kills that child, which is the worker's host.
+void expect_end_with_host(const Config& config, const char* code) {
+  ChildProcess child([&](Talk& talk) {
+    const auto arena = std::make_shared<Arena>(ArenaLimits{});
+    const auto block = arena->allocate(1);
+    WorkerHost host(config, arena);
+    talk.send(host.hello().pid);
+    host.exec("import os, time");
+    const auto call = host.start(Chain().exec(code));
+    std::this_thread::sleep_for(100ms);
+    talk.send(true);
+    pause();
+    return 0;
+  });
+  const auto worker = child.talk().receive<int>();
+  child.talk().receive<bool>();
+  EXPECT_FALSE(names_with("." + std::to_string(worker) + ".").empty());
+  EXPECT_FALSE(names_with("." + std::to_string(child.pid()) + ".").empty());
+  ASSERT_TRUE(is_running(worker));
+  child.kill();
+  EXPECT_TRUE(soon([&] { return !is_running(worker); })) << code;
+  EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(child.pid()) + ".").empty(); })) << code;
+  EXPECT_TRUE(soon([&] { return names_with("." + std::to_string(worker) + ".").empty(); })) << code;
+}
+
+TEST(WorkerEnds, WithItsHostWhateverItDoes) {
+  for (const char* code : {"while True: pass", "time.sleep(100)", "sum(range(10**12))",
+                           "os.closerange(3, 70000) or time.sleep(100)", "0"}) {
+    expect_end_with_host({}, code);
+  }
+}
+
+TEST(WorkerEnds, WithItsHostAlsoBehindAWrapper) {
+  const std::string wrapper = ::testing::TempDir() + "worker_wrapper_" + std::to_string(getpid());
+  std::ofstream(wrapper) << "#!/bin/sh\n\"" << find_interpreter("").string() << "\" \"$@\"\nexit $?\n";
+  std::filesystem::permissions(wrapper, std::filesystem::perms::owner_all);
+  Config config;
+  config.python = wrapper;
+  expect_end_with_host(config, "while True: pass");
+  std::filesystem::remove(wrapper);
 }
 
 }  // namespace

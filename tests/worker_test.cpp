@@ -40,7 +40,8 @@ TEST_F(WorkerTest, AssignsToAnyTarget) {
   for (const char* target : {"a", "d['k']", "o.attr", "b, c", "x[1:3]", " spaced "}) {
     EXPECT_EQ(host.ask(Chain().assign(target, integers({8, 9}))).value, "None") << target;
   }
-  EXPECT_EQ(host.eval("(a, d, o.attr, b, c, x, spaced)"), "([8, 9], {'k', [8, 9]}, [8, 9], 8, 9, [0, 8, 9, 3], [8, 9])");
+  EXPECT_EQ(host.eval("(a, d, o.attr, b, c, x, spaced)"),
+            "([8, 9], {'k', [8, 9]}, [8, 9], 8, 9, [0, 8, 9, 3], [8, 9])");
   for (const char* target : {"f()", "1", "a = b", "a; b", "None", "", "__import__('os').x()", "*a"}) {
     const Raised raised = host.fails(Chain().assign(target, integers({1, 2})));
     EXPECT_EQ(raised.type, "SyntaxError") << target;
@@ -104,15 +105,17 @@ TEST_F(WorkerTest, ANamedValueThatTheTextAssignsStays) {
 // ---- errors
 
 TEST_F(WorkerTest, AnErrorTellsEverything) {
-  host.exec("class Own(LookupError):\n    pass\ndef boom():\n    error = Own('bad')\n    error.add_note('note 1')\n"
-            "    raise error from ValueError('the cause')");
+  host.exec(
+      "class Own(LookupError):\n    pass\ndef boom():\n    error = Own('bad')\n    error.add_note('note 1')\n"
+      "    raise error from ValueError('the cause')");
   const Answer answer = host.ask(Chain().name("boom").call());
   const Raised& raised = answer.error();
   EXPECT_EQ(raised.type, "__main__.Own");
   EXPECT_EQ(raised.message, "bad");
   EXPECT_EQ(raised.notes, std::vector<std::string>{"note 1"});
   EXPECT_EQ(raised.bases, (std::vector<std::string>{"__main__.Own", "LookupError", "Exception", "BaseException"}));
-  EXPECT_TRUE(contains(raised.traceback, "line 6, in boom\n    raise error from ValueError('the cause')")) << raised.traceback;
+  EXPECT_TRUE(contains(raised.traceback, "line 6, in boom\n    raise error from ValueError('the cause')"))
+      << raised.traceback;
   EXPECT_TRUE(contains(raised.traceback, "direct cause")) << raised.traceback;
   EXPECT_FALSE(contains(raised.traceback, "_code.py")) << raised.traceback;
   ASSERT_EQ(raised.cause, 2u);
@@ -186,9 +189,10 @@ TEST_F(WorkerTest, NothingThatIsRaisedEndsTheWorker) {
 
 TEST_F(WorkerTest, MemoryThatRunsOutIsAnError) {
   host.exec("import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))");
-  host.exec("def fill():\n    rest = []\n    for size in (1 << 20, 1 << 10, 100, 0):\n        try:\n"
-            "            while True: rest.append(bytearray(size))\n        except MemoryError: pass\n"
-            "    while True: rest.append(bytearray(50))");
+  host.exec(
+      "def fill():\n    rest = []\n    for size in (1 << 20, 1 << 10, 100, 0):\n        try:\n"
+      "            while True: rest.append(bytearray(size))\n        except MemoryError: pass\n"
+      "    while True: rest.append(bytearray(50))");
   for (int i = 0; i < 3; ++i) {
     const Raised raised = host.fails(Chain().name("fill").call());
     EXPECT_EQ(raised.type, "MemoryError");
@@ -215,15 +219,29 @@ TEST_F(WorkerTest, KeptResultsLiveUntilReleased) {
   EXPECT_EQ(host.fails(Chain().value(object(12345678))).type, "RuntimeError");
 }
 
+TEST_F(WorkerTest, CountsWhatItHolds) {
+  host.exec("import py4cpp");
+  EXPECT_EQ(host.eval("py4cpp.stats()['live_objects']"), "0");
+  const Answer answer = host.ask(Chain().eval("[object(), (object(), {1: object()})]"));
+  EXPECT_EQ(answer.value, "[<object>, (<object>, {1, <object>})]");
+  EXPECT_EQ(host.eval("py4cpp.stats()['live_objects']"), "3");
+  for (std::uint64_t id = answer.object - 2; id <= answer.object; ++id) host.release(id);
+  host.eval("0");
+  EXPECT_EQ(host.eval("py4cpp.stats()['live_objects']"), "0");
+  EXPECT_EQ(host.ask(Chain().name("py4cpp._worker.sent_arrays").call()).value, "[0, 0, 0, 0]");
+}
+
 // ---- callbacks
 
 TEST_F(WorkerTest, CallsCpp) {
   std::string seen;
-  const Write function = host.callable(7, [&](const WorkerHost::Arguments& arguments, ValueWriter& result) {
-    seen.clear();
-    for (const std::string& value : arguments.values) seen += value + ";";
-    result.integer(42);
-  }, {"a", "k"});
+  const Write function = host.callable(7,
+                                       [&](const WorkerHost::Arguments& arguments, ValueWriter& result) {
+                                         seen.clear();
+                                         for (const std::string& value : arguments.values) seen += value + ";";
+                                         result.integer(42);
+                                       },
+                                       {"a", "k"});
   EXPECT_EQ(host.ask(Chain().assign("f", function)).value, "None");
   EXPECT_EQ(host.eval("f(1, 'x', k=[2, None])"), "42");
   EXPECT_EQ(seen, "1;'x';k=[2, None];");

@@ -43,13 +43,13 @@ template <class T>
 using ArrayFlat = xt::xarray_adaptor<FlatBuffer<T>, xt::layout_type::row_major, ViewShape>;
 // A loan for the length of one statement.
 template <class T>
-using PlainAdaptor = xt::xarray_adaptor<xt::xbuffer_adaptor<T*, xt::no_ownership, std::allocator<std::remove_const_t<T>>>,
-                                        xt::layout_type::row_major, ViewShape>;
+using PlainBuffer = xt::xbuffer_adaptor<T*, xt::no_ownership, std::allocator<std::remove_const_t<T>>>;
+template <class T>
+using PlainAdaptor = xt::xarray_adaptor<PlainBuffer<T>, xt::layout_type::row_major, ViewShape>;
 
 template <class T>
 PlainAdaptor<T> plain_adaptor(T* data, std::size_t size, const ViewShape& shape) {
-  return PlainAdaptor<T>(xt::xbuffer_adaptor<T*, xt::no_ownership, std::allocator<std::remove_const_t<T>>>(data, size),
-                         shape);
+  return PlainAdaptor<T>(PlainBuffer<T>(data, size), shape);
 }
 
 // Where the elements being written lie, to ask a right side about: the run in memory, and the view itself.

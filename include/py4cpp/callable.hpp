@@ -23,7 +23,7 @@
 
 namespace py4cpp {
 
-// A call whose arguments do not fit the callable: their number, an unknown keyword, or a value. Python sees a TypeError.
+// A call whose arguments do not fit the callable: their number, an unknown keyword, a value. Python sees a TypeError.
 class ArgumentError final : public ConversionError {
  public:
   using ConversionError::ConversionError;

@@ -32,7 +32,8 @@ inline constexpr bool lone_collection =
                               std::same_as<std::remove_cvref_t<Args>, std::vector<Value>>)&&...);
 
 template <class Self, class... Args>
-concept ElementsOf = sizeof...(Args) > 0 && !lone_collection<Self, Args...> && (std::convertible_to<Args, Value> && ...);
+concept ElementsOf =
+    sizeof...(Args) > 0 && !lone_collection<Self, Args...> && (std::convertible_to<Args, Value> && ...);
 
 // The reading side of List, Tuple and Set.
 class Sequence {

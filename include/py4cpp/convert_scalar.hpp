@@ -58,7 +58,8 @@ std::string key_step(const Value& key);      // "['k']"
 
 // Integers that are numbers: text and bool have their own rules.
 template <class T>
-concept PlainInteger = std::integral<T> && sizeof(T) <= 8 && !OneOf<T, bool, char, wchar_t, char8_t, char16_t, char32_t>;
+concept PlainInteger =
+    std::integral<T> && sizeof(T) <= 8 && !OneOf<T, bool, char, wchar_t, char8_t, char16_t, char32_t>;
 
 template <class T>
 concept HeldAsIs = OneOf<T, None, List, Tuple, Set, Dict, AnyArray, Object>;

@@ -15,11 +15,14 @@ class HostError(RuntimeError):
     Left uncaught, it arrives in C++ as the exception that was thrown there.
     """
 
+    def __reduce__(self):  # what ties it to the C++ exception stays in this process
+        return type(self), self.args
+
 
 def empty(shape, dtype="float64"):
     """A new numpy array in shared memory, its contents undefined.
 
     shape is an int or a sequence of them, dtype anything numpy takes for one. Raises MemoryError when shared memory is
-    exhausted and RuntimeError outside of a worker process.
+    exhausted.
     """
     return _empty(shape, dtype)

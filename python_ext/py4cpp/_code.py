@@ -2,7 +2,8 @@
 
 Text without named values is plain code for the global namespace. Text with named values becomes the body of a function
 that has them as parameters, so nested scopes see them and nothing is left behind; the names that the text assigns are
-declared global in it. A named value that the text itself assigns must be a global while the text runs.
+declared global in it. A named value that the text itself assigns must be a global while the text runs, and so must all
+of them for a text that can be no function's body.
 """
 
 import __future__
@@ -110,21 +111,21 @@ def _with_names(mode, text, code, filename, names):
         for symbol in symtable.symtable(text, filename, mode).get_symbols()
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_annotated() or symbol.is_declared_global()
     }
-    tree = compile(text, filename, mode, ast.PyCF_ONLY_AST, True)
     rebound = [name for name in names if name in bound]
     parameters = [name for name in names if name not in bound]
-    if mode == "eval":
-        body = [_at(ast.Return(value=tree.body))]
-        rewriter = None
-    else:
-        rewriter = _Rewriter(rebound)
-        body = rewriter.statements(tree.body)
-    if rewriter and rewriter.imports_all:  # only a module may
-        return _in_globals(code, names)
     if rebound:
         parameters.append(_Rewriter.RECORD)
-    function = _function(body, parameters, bound, filename, code.co_flags & _future_flags)
+    try:
+        tree = compile(text, filename, mode, ast.PyCF_ONLY_AST, True)
+        body = _Rewriter(rebound).statements(tree.body) if mode == "exec" else [_at(ast.Return(value=tree.body))]
+        function = _function(body, parameters, bound, filename, code.co_flags & _future_flags)
+    except (_OnlyForModules, RecursionError):  # compile() takes deeper nesting as text than as a tree
+        return _in_globals(code, names)
     return _rebinding(function, names, rebound) if rebound else function
+
+
+class _OnlyForModules(Exception):
+    """The text can't be the body of a function."""
 
 
 def _check_names(names):
@@ -154,7 +155,8 @@ def _function(body, parameters, global_names, filename, flags):
         kw_defaults=[],
         defaults=[],
     )
-    definition = _at(ast.FunctionDef(name="<module>", args=arguments, body=body or [_at(ast.Pass())], decorator_list=[]))
+    body = body or [_at(ast.Pass())]
+    definition = _at(ast.FunctionDef(name="<module>", args=arguments, body=body, decorator_list=[]))
     definition.type_params = []
     module = compile(ast.Module(body=[definition], type_ignores=[]), filename, "exec", flags, True)
     code = next(constant for constant in module.co_consts if isinstance(constant, types.CodeType))
@@ -169,7 +171,6 @@ class _Rewriter:
 
     def __init__(self, rebound):
         self._rebound = frozenset(rebound)
-        self.imports_all = False
 
     def statements(self, body):
         return [replacement for statement in body for replacement in self._statement(statement)]
@@ -180,7 +181,8 @@ class _Rewriter:
         if isinstance(statement, ast.Global):
             return []
         if isinstance(statement, ast.ImportFrom):
-            self.imports_all |= any(alias.name == "*" for alias in statement.names)
+            if any(alias.name == "*" for alias in statement.names):
+                raise _OnlyForModules
             return [] if statement.module == "__future__" and not statement.level else [statement]
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             if statement.value is None:
@@ -210,7 +212,8 @@ class _Rewriter:
         for target in getattr(statement, "targets", None) or [statement.target]:
             for node in ast.walk(target):
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in self._rebound:
-                    add = _at(ast.Attribute(value=_at(ast.Name(id=self.RECORD, ctx=ast.Load())), attr="add", ctx=ast.Load()))
+                    record = _at(ast.Name(id=self.RECORD, ctx=ast.Load()))
+                    add = _at(ast.Attribute(value=record, attr="add", ctx=ast.Load()))
                     call = _at(ast.Call(func=add, args=[_at(ast.Constant(value=node.id))], keywords=[]))
                     yield ast.copy_location(ast.Expr(value=call), statement)
 
@@ -256,7 +259,7 @@ def _rebinding(function, names, rebound):
 def _in_globals(code, names):
     def run(*values):
         with _Borrowed(dict(zip(names, values)), ()):
-            exec(code, _globals)
+            return eval(code, _globals)
 
     return run
 

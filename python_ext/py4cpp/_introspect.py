@@ -1,4 +1,4 @@
-"""What a host asks about Python objects, and what an exception says of itself. Called by the library and the extension."""
+"""What the library asks about Python objects, and the extension about exceptions and C++ functions."""
 
 import sys
 

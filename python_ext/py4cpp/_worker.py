@@ -5,14 +5,12 @@ import io
 import os
 import sys
 
-from . import _code, _native
-
-_FAILED = 70  # exit code: the worker couldn't start
+from . import _native
 
 
 def main(read_descriptor, write_descriptor):
     """Serves the host at the other end of two pipes. Returns to let Python end as it always does."""
-    capture_stdout, startup = _native.connect(read_descriptor, write_descriptor)
+    capture_stdout = _native.connect(read_descriptor, write_descriptor)
     atexit.register(_native.ending)  # the first to be registered is the last to run
     sys.argv = [""]
     _clean_main()
@@ -20,8 +18,6 @@ def main(read_descriptor, write_descriptor):
         sys.stdout = sys.__stdout__ = _output_stream()
     elif sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
-    if startup:
-        _run_startup(startup)
     _native.serve()
 
 
@@ -39,19 +35,6 @@ def _clean_main():
     namespace = vars(sys.modules["__main__"])
     for name in [name for name in namespace if not (name.startswith("__") and name.endswith("__"))]:
         del namespace[name]
-
-
-def _run_startup(text):
-    try:
-        exec(_code.compile_text("exec", text, ()), vars(sys.modules["__main__"]))
-    except SystemExit:
-        raise
-    except BaseException:
-        import traceback
-
-        sys.stderr.write("py4cpp: the start-up code failed:\n")
-        traceback.print_exc()
-        sys.exit(_FAILED)
 
 
 class _HostOutput(io.RawIOBase):
@@ -79,4 +62,5 @@ class _HostOutput(io.RawIOBase):
 
 
 def _output_stream():
-    return io.TextIOWrapper(_HostOutput(), encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
+    raw = _HostOutput()
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
