@@ -4,7 +4,6 @@
 
 #include <py4cpp/any_array.hpp>
 #include <py4cpp/convert_chrono.hpp>
-#include <py4cpp/future.hpp>
 
 #include <complex>
 #include <cstring>

@@ -99,7 +99,6 @@ HelloInfo HelloInfo::read(const wire::Hello& hello) {
   info.cache_limit = hello.cache_limit();
   info.spin = hello.spin();
   info.capture_stdout = hello.capture_stdout();
-  info.startup = text(hello.startup());
   info.major = hello.major();
   info.minor = hello.minor();
   info.micro = hello.micro();
@@ -178,12 +177,11 @@ MessageBuilder::Bytes MessageBuilder::output(wire::Stream stream, std::string_vi
 MessageBuilder::Bytes MessageBuilder::hello(const HelloInfo& info) {
   builder_.Clear();
   const auto version = builder_.CreateString(info.version);
-  const auto startup = builder_.CreateString(info.startup);
   const auto releaselevel = builder_.CreateString(info.releaselevel);
   return finish(wire::Body::Hello,
                 wire::CreateHello(builder_, info.protocol, version, info.pid, info.arena_high, info.arena_low,
                                   info.inline_limit, info.shared_memory_limit, info.cache_limit, info.spin,
-                                  info.capture_stdout, startup, info.major, info.minor, info.micro, releaselevel,
+                                  info.capture_stdout, info.major, info.minor, info.micro, releaselevel,
                                   info.serial));
 }
 

@@ -83,7 +83,6 @@ struct HelloInfo {
   std::uint64_t inline_limit = 0, shared_memory_limit = 0, cache_limit = 0;
   std::uint32_t spin = 0;
   bool capture_stdout = false;
-  std::string startup;
   int major = 0, minor = 0, micro = 0, serial = 0;
   std::string releaselevel;
 

@@ -76,7 +76,7 @@ bool is_this_or_descendant(pid_t pid) {
 bool lease_is_held(const std::string& lease) {
   const int descriptor = open((shm_dir + lease).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (descriptor < 0) return false;
-  struct flock lock{};
+  struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   const bool held = fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;

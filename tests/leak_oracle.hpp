@@ -14,8 +14,8 @@
 
 namespace py4cpp::test {
 
-// What this process holds at one moment, each thing in words. Names in /dev/shm count if they belong to this process, to
-// a descendant, or to a process that is dead and whose lease nobody else holds: tests run side by side.
+// What this process holds at one moment, each thing in words. Names in /dev/shm count if they belong to this process,
+// to a descendant, or to a process that is dead and whose lease nobody else holds: tests run side by side.
 struct Holdings {
   std::set<std::string> names, descriptors, children, threads, mappings;
 

@@ -26,7 +26,8 @@ class Array {
   // A template, since for a mutable T this would be the copy constructor.
   template <std::same_as<value_type> U>
     requires std::is_const_v<T>
-  Array(const Array<U>& mutable_array) : any_(mutable_array) {}  // NOLINT(google-explicit-constructor): reading is always allowed
+  Array(const Array<U>& writable)  // NOLINT(google-explicit-constructor): reading is always allowed
+      : any_(writable.any()) {}
 
   operator AnyArray() const noexcept { return any_; }  // NOLINT(google-explicit-constructor): forgets only the type
   const AnyArray& any() const noexcept { return any_; }

@@ -156,8 +156,8 @@ if child == 0:
     try:
         py4cpp.empty(100000)
         code |= 4
-    except RuntimeError:
-        pass
+    except Exception as error:
+        if 'forked' not in str(error): code |= 4
     if array.sum() != 50000: code |= 8
     array = None
     del hook
@@ -220,7 +220,6 @@ TEST_F(Misbehaving, RecursesTooDeep) {
                                 "__import__('functools').reduce(lambda inner, _: [inner], range(1000000), [])"));
   });
   EXPECT_TRUE(error.matches("RecursionError")) << error.type();
-  EXPECT_THROW(py.eval("__import__('functools').reduce(lambda inner, _: [inner], range(1000000), [])"), py4cpp::Error);
   EXPECT_EQ(py.eval<int>("1"), 1);
 }
 
@@ -364,8 +363,9 @@ TEST(Unresponsive, RefusesToBeInterrupted) {
   py4cpp::Python py{impatient()};
   const auto f = py.exec_async("while True:\n"
                                "    try:\n"
-                               "        while True: pass\n"
+                               "        while True: sum(range(10))\n"
                                "    except BaseException: pass");
+  EXPECT_FALSE(f.wait_for(100ms));  // it is in its loop by then
   py.interrupt();
   EXPECT_FALSE(f.wait_for(100ms));
   py.stop();
