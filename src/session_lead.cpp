@@ -61,7 +61,7 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   take_lead(me);
   for (;;) {
     flush(true);
-    if (has_work(me) || (deadline && Clock::now() >= *deadline)) break;
+    if (has_work(me) || !discarded_.empty() || (deadline && Clock::now() >= *deadline)) break;
     const bool reading = polling_reads_ = !too_much_output();
     const bool writing = polling_writes_ = channel_->queued() > 0;
     polling_ = true;

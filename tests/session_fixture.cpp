@@ -264,7 +264,7 @@ void Endpoint::discard(const Message& answer) noexcept {
   ValueReader values(answer.as<wire::Reply>()->values());
   while (!values.done()) {
     const auto node = values.next();
-    if (node.kind == wire::Kind::array) ++dbg_borrowed, static_cast<void>(session->ledger().borrow(values.array().block));
+    if (node.kind == wire::Kind::array) static_cast<void>(session->ledger().borrow(values.array().block));
     if (node.kind == wire::Kind::string) values.text(node);
   }
 }

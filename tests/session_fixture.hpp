@@ -118,7 +118,7 @@ class Endpoint : public Session::Side {
   Service service;
   std::function<void(std::string_view)> on_print;
   std::atomic<std::uint64_t> objects_released{0}, callables_released{0}, housekeepings{0}, served{0}, discarded{0},
-      closings{0}, dbg_borrowed{0}, dbg_replied{0}, dbg_session_discards{0}, dbg_own{0}, dbg_abandoned{0};
+      closings{0};
 
  private:
   std::map<std::string, Handler, std::less<>> handlers_;

@@ -69,7 +69,6 @@ class RandomRun {
       EXPECT_EQ(block->data()[0], std::byte(number));
       if (number % 2 == 0) side.hold(block);
       if (number % 3 == 0) side.drop_held();
-      ++side.dbg_replied;
       result.array(place.layout, block->data(), true, block);
     });
   }
@@ -188,8 +187,7 @@ class RandomRun {
     values.array(Layout::row_major(uint8, {64}), block->data(), true, block);
     TestCall call;
     side.start(call, values);
-    if (pick(random, 4) == 0 && side.session->abandon(call)) {++side.dbg_abandoned; return;}
-    ++side.dbg_own;
+    if (pick(random, 4) == 0 && side.session->abandon(call)) return;
     EXPECT_NE(side.session->wait(call, std::nullopt), Session::Outcome::timed_out);
     if (const Message answer = call.take_answer(); !answer.empty()) side.discard(answer);
   }

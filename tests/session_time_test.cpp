@@ -39,6 +39,23 @@ TEST_F(SessionTime, ACallThatIsLateIsGivenUpAndItsAnswerDiscarded) {
   EXPECT_EQ(pair_.host.discarded, 1u);
 }
 
+// Not only when the thread that reads has something of its own to do.
+TEST_F(SessionTime, ALateAnswerIsDiscardedWhenItArrives) {
+  pair_.host.on("hang", [&](ValueReader&, ValueWriter& result) {
+    eventually([&] { return go_.load(); });
+    result.integer(1);
+  });
+  {
+    const Worker::Interpreter held(pair_.worker);
+    TestCall call;
+    pair_.worker.start(call, "hang");
+    EXPECT_EQ(pair_.worker.session->wait(call, in(2ms)), Session::Outcome::timed_out);
+    EXPECT_TRUE(pair_.worker.session->abandon(call));
+  }
+  go_ = true;
+  eventually([&] { return pair_.worker.discarded == 1; });  // the server waits for requests; none comes
+}
+
 TEST_F(SessionTime, WaitingAgainIsAllowed) {
   TestCall call;
   pair_.host.start(call, "hang");
