@@ -10,6 +10,8 @@ namespace {
 constexpr flatbuffers::uoffset_t max_depth = 8;
 constexpr flatbuffers::uoffset_t max_tables = 8;
 
+constexpr std::size_t kept_size = 1024 * 1024;  // a builder gives back more than this
+
 void check_size(std::size_t bytes) {
   if (bytes > max_message_size) {
     throw Error(ErrorKind::invalid, "the values of one call take " + std::to_string(bytes) +
@@ -107,6 +109,14 @@ HelloInfo HelloInfo::read(const wire::Hello& hello) {
   return info;
 }
 
+void MessageBuilder::begin() {
+  if (builder_.GetSize() > kept_size) {
+    builder_.Reset();
+  } else {
+    builder_.Clear();
+  }
+}
+
 template <class T>
 MessageBuilder::Bytes MessageBuilder::finish(wire::Body kind, flatbuffers::Offset<T> body) {
   wire::FinishMessageBuffer(builder_, wire::CreateMessage(builder_, kind, body.Union()));
@@ -125,7 +135,7 @@ flatbuffers::Offset<wire::Values> MessageBuilder::add(const ValueWriter& values)
 
 MessageBuilder::Bytes MessageBuilder::request(const RequestHead& head, const ValueWriter& values) {
   check_size(values.size_estimate());
-  builder_.Clear();
+  begin();
   const auto steps = builder_.CreateVectorOfStructs(head.steps.data(), head.steps.size());
   const auto packed = add(values);
   return finish(wire::Body::Request,
@@ -134,13 +144,13 @@ MessageBuilder::Bytes MessageBuilder::request(const RequestHead& head, const Val
 
 MessageBuilder::Bytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values) {
   check_size(values.size_estimate());
-  builder_.Clear();
+  begin();
   const auto packed = add(values);
   return finish(wire::Body::Reply, wire::CreateReply(builder_, id, packed));
 }
 
 MessageBuilder::Bytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
-  builder_.Clear();
+  begin();
   texts_.clear();
   std::vector<wire::Exception> heads;
   for (const WireException& exception : exceptions) {
@@ -159,7 +169,7 @@ MessageBuilder::Bytes MessageBuilder::failure(std::uint64_t id, const std::vecto
 }
 
 MessageBuilder::Bytes MessageBuilder::release(const ReleaseBatch& batch) {
-  builder_.Clear();
+  begin();
   const auto objects = batch.objects.empty() ? 0 : builder_.CreateVector(batch.objects);
   const auto callables = structs(builder_, batch.callables);
   const auto blocks = structs(builder_, batch.blocks);
@@ -169,13 +179,13 @@ MessageBuilder::Bytes MessageBuilder::release(const ReleaseBatch& batch) {
 
 MessageBuilder::Bytes MessageBuilder::output(wire::Stream stream, std::string_view text) {
   check_size(text.size());
-  builder_.Clear();
+  begin();
   const auto bytes = builder_.CreateVector(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   return finish(wire::Body::Output, wire::CreateOutput(builder_, stream, bytes));
 }
 
 MessageBuilder::Bytes MessageBuilder::hello(const HelloInfo& info) {
-  builder_.Clear();
+  begin();
   const auto version = builder_.CreateString(info.version);
   const auto releaselevel = builder_.CreateString(info.releaselevel);
   return finish(wire::Body::Hello,
@@ -186,7 +196,7 @@ MessageBuilder::Bytes MessageBuilder::hello(const HelloInfo& info) {
 }
 
 MessageBuilder::Bytes MessageBuilder::bye() {
-  builder_.Clear();
+  begin();
   return finish(wire::Body::Bye, wire::CreateBye(builder_));
 }
 

@@ -104,6 +104,7 @@ class MessageBuilder {
   Bytes bye();
 
  private:
+  void begin();
   flatbuffers::Offset<wire::Values> add(const ValueWriter& values);
   template <class T>
   Bytes finish(wire::Body kind, flatbuffers::Offset<T> body);

@@ -117,9 +117,8 @@ std::string complex_text(const std::complex<double>& x) {
 
 std::string shape_text(const AnyArray& array) {
   std::string text = "(";
-  for (const std::size_t extent : array.shape()) text += std::to_string(extent) + ", ";
-  if (array.dimension() > 0) text.resize(text.size() - (array.dimension() == 1 ? 1 : 2));
-  return text + ")";
+  for (std::size_t i = 0; i < array.dimension(); ++i) text += (i > 0 ? ", " : "") + std::to_string(array.shape()[i]);
+  return text + (array.dimension() == 1 ? ",)" : ")");
 }
 
 void append_elements(std::string& out, const AnyArray& array) {  // as deep as the array has dimensions

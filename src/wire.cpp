@@ -231,6 +231,7 @@ ArrayPlace ValueReader::array() {
   if (values_->arrays() == nullptr || array_ >= values_->arrays()->size()) throw BadMessage("an array is missing");
   const auto& sent = *values_->arrays()->Get(static_cast<flatbuffers::uoffset_t>(array_++));
   if (sent.dtype() > static_cast<std::uint8_t>(DType::Code::bfloat16)) throw BadMessage("an unknown dtype");
+  if (sent.dimensions() > Layout::max_dimensions) throw BadMessage("an array of too many dimensions");
   const std::size_t dim_count = values_->dims() != nullptr ? values_->dims()->size() : 0;
   if (sent.dimensions() > dim_count - dim_) throw BadMessage("an array's shape is cut off");
 

@@ -11,28 +11,20 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
-#include "session.hpp"
+#include "session_threads.hpp"
 
 namespace py4cpp::test {
-
-using namespace std::chrono_literals;
-
-void set_jitter(unsigned seed) noexcept;  // 0: off
-void jitter() noexcept;
 
 // Reads its arguments, writes one value. What it throws becomes a failure.
 using Handler = std::function<void(ValueReader& arguments, ValueWriter& result)>;
@@ -43,43 +35,6 @@ struct TestCall : Session::Call {
     ++settlements;
   }
   std::atomic<int> settlements{0};
-};
-
-// As many threads as there is work at once.
-class Executor {
- public:
-  void post(std::function<void()> task);
-  void finish();  // waits for everything posted
-
- private:
-  void work();
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
-  bool finishing_ = false;
-};
-
-// The service thread: sends what nobody else sends, and reads while no thread waits.
-class Service {
- public:
-  void start(Session& session, bool leads);
-  void stop();
-  void attend(std::chrono::microseconds within) noexcept;
-  void lead_is_free() noexcept;
-
- private:
-  void run(Session& session, bool leads);
-  void wake() noexcept;
-
-  std::mutex mutex_;
-  std::optional<Session::Clock::time_point> due_;
-  bool lead_is_free_ = true;
-  bool stopping_ = false;
-  int wake_ = -1;
-  std::thread thread_;
 };
 
 class Endpoint : public Session::Side {
@@ -162,16 +117,6 @@ class Worker final : public Endpoint {
   std::mutex interpreter_;
 };
 
-// Moves bytes from one pipe to another in pieces of random sizes at random moments.
-class Relay {
- public:
-  Relay(int from, int to, unsigned seed);
-  ~Relay();
-
- private:
-  std::thread thread_;
-};
-
 struct PairOptions {
   std::chrono::microseconds spin{0};
   int pipe_size = 0;         // 0: what the system gives
@@ -198,9 +143,6 @@ class Pair {
   std::vector<std::unique_ptr<Relay>> relays_;
   bool stopped_ = false;
 };
-
-// Two pipes' ends: {read, write}.
-std::pair<int, int> make_pipe(int size = 0);
 
 // Waits until something holds that nothing will announce.
 template <class Condition>

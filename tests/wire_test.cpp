@@ -300,10 +300,27 @@ TEST(Wire, RefusesArraysThatCannotBe) {
   refuse(block_array(float64, 1, 64, 0), {{2, std::numeric_limits<std::int64_t>::min()}});
   refuse(block_array(float64, 1, ~std::uint64_t{0}, 0), {{most, most}});
   refuse(block_array(float64, 2, ~std::uint64_t{0}, 0), {{std::int64_t{1} << 32, std::int64_t{1} << 31}, {2, most / 8}});
-  // A dtype that isn't one, more dimensions than there may be.
-  wire::Array array = block_array(uint8, 1, 64, 0);
-  array.mutable_nodes();
-  refuse(array, {{1, 1}});
+  // A dtype that isn't one; more dimensions than there may be.
+  refuse({1, 2, 3, 0, 64, 0, 4, 5, static_cast<std::uint8_t>(DType::Code::bfloat16) + 1, wire::ArrayFlags::NONE, 1},
+         {{1, 1}});
+  refuse(inline_array(uint8, 65), std::vector<wire::Dim>(65, {1, 1}));
+  refuse(block_array(uint8, 65, 64, 0), std::vector<wire::Dim>(65, {1, 1}));
+}
+
+TEST(Wire, RefusesSharedTextThatIsNoRowOfBytes) {
+  const auto refuse = [](const wire::Array& array, std::vector<wire::Dim> dims) {
+    Raw raw;
+    raw.nodes.emplace_back(Kind::shared_string, 0);
+    raw.bytes.resize(64);
+    raw.arrays.push_back(array);
+    raw.dims = std::move(dims);
+    raw.expect_refused();
+  };
+  refuse(inline_array(uint8, 1), {{8, 1}});
+  refuse(block_array(int32, 1, 64, 0), {{8, 1}});
+  refuse(block_array(uint8, 1, 64, 0), {{8, 2}});
+  refuse(block_array(uint8, 2, 64, 0), {{8, 1}, {1, 1}});
+  refuse(block_array(uint8, 0, 64, 0), {});
 }
 
 TEST(Wire, TakesHugeBombsInLinearTime) {
