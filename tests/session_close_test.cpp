@@ -128,15 +128,17 @@ class SessionWire : public ::testing::Test {
   // Several threads wait for answers while `action` does something that the protocol doesn't allow.
   template <class Action>
   void expect_end(Action action) {
+    std::atomic<int> started{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
         TestCall call;
         host_.start(call, "anything");
+        ++started;
         EXPECT_EQ(host_.session->wait(call, std::nullopt), Session::Outcome::closed);
       });
     }
-    eventually([&] { return host_.session->calls_started() == 4; });
+    eventually([&] { return started == 4; });
     action();
     for (auto& thread : threads) thread.join();
     EXPECT_TRUE(host_.session->closed());

@@ -101,11 +101,11 @@ TEST_F(Objects, HaveAttributes) {
 
 TEST_F(Objects, AreIterable) {
   std::vector<int> seen;
-  for (const Value x : py.eval<Object>("range(5)")) seen.push_back(x.as<int>());
+  for (const Value& x : py.eval<Object>("range(5)")) seen.push_back(x.as<int>());
   EXPECT_EQ(seen, (std::vector{0, 1, 2, 3, 4}));
   py.exec("def broken():\n    yield 1\n    raise ValueError('half way')");
   const Object generator = py.call<Object>("broken");
-  EXPECT_THROW(for ([[maybe_unused]] const Value x : generator){}, errors::ValueError);
+  EXPECT_THROW(for ([[maybe_unused]] const Value& x : generator){}, errors::ValueError);
 }
 
 TEST_F(Objects, HaveOperators) {
