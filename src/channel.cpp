@@ -15,17 +15,19 @@ namespace py4cpp {
 
 namespace {
 
-constexpr std::size_t read_size = 64 * 1024;  // a pipe's usual capacity: one read takes all of it
+constexpr std::size_t read_size = 64 * 1024;    // a pipe's usual capacity: one read takes all of it
 constexpr std::size_t kept_size = 1024 * 1024;  // buffers larger than this are given back when empty
 constexpr std::size_t flush_size = 256 * 1024;  // written at a time: others wait for the writing half meanwhile
 
 constexpr std::size_t padded(std::size_t size) { return (size + 7) / 8 * 8; }
 
-void make_non_blocking(int descriptor) {
+// Returns the flags that the descriptor has then.
+int add_flags(int descriptor, int more) {
   const int flags = fcntl(descriptor, F_GETFL);
-  if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) {
+  if (flags < 0 || fcntl(descriptor, F_SETFL, flags | more) < 0) {
     throw Error(ErrorKind::disconnected, std::string("the channel's pipe can't be used: ") + std::strerror(errno));
   }
+  return fcntl(descriptor, F_GETFL);
 }
 
 unsigned usable_cpus() {
@@ -40,8 +42,7 @@ unsigned usable_cpus() {
 // ---- Spin
 
 // Spinning pays only when the other side can run at the same time.
-Spin::Spin(std::chrono::microseconds longest)
-    : longest_(usable_cpus() > 1 ? longest : std::chrono::microseconds(0)) {}
+Spin::Spin(std::chrono::microseconds longest) : longest_(usable_cpus() > 1 ? longest : std::chrono::microseconds(0)) {}
 
 // After n misses in a row only every 2^n-th wait spins (n at most 6): an answer that takes long costs little, and one
 // that becomes quick again is noticed.
@@ -58,8 +59,8 @@ void Spin::outcome(bool arrived) noexcept { misses_ = arrived ? 0 : misses_ + 1;
 // ---- Channel
 
 Channel::Channel(int read_descriptor, int write_descriptor) try : read_(read_descriptor), write_(write_descriptor) {
-  make_non_blocking(read_);
-  make_non_blocking(write_);
+  add_flags(read_, O_NONBLOCK);
+  write_mark_ = add_flags(write_, O_NONBLOCK | O_APPEND);  // on a pipe O_APPEND does nothing: hardly another has both
   read_identity_ = Identity::of(read_);
   write_identity_ = Identity::of(write_);
   in_.resize(read_size);
@@ -69,7 +70,7 @@ Channel::Channel(int read_descriptor, int write_descriptor) try : read_(read_des
 }
 
 Channel::~Channel() {
-  if (Identity::of(read_) == read_identity_) close(read_);
+  if (reads_its_own()) close(read_);
   if (Identity::of(write_) == write_identity_) close(write_);
 }
 
@@ -79,9 +80,7 @@ Channel::Identity Channel::Identity::of(int descriptor) noexcept {
   return {status.st_dev, status.st_ino};
 }
 
-bool Channel::intact() const noexcept {
-  return Identity::of(read_) == read_identity_ && Identity::of(write_) == write_identity_;
-}
+bool Channel::writes_its_own() const noexcept { return fcntl(write_, F_GETFL) == write_mark_; }
 
 void Channel::make_room(std::size_t message_size) {
   if (out_start_ > kept_size && out_start_ > out_.size() / 2) {  // a reader that never quite catches up
@@ -110,7 +109,8 @@ bool Channel::flush() {
     } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       return false;
     } else if (written < 0 && errno != EINTR) {
-      throw Error(ErrorKind::disconnected, std::string("the pipe to the other side is closed: ") + std::strerror(errno));
+      throw Error(ErrorKind::disconnected,
+                  std::string("the pipe to the other side is closed: ") + std::strerror(errno));
     }
   }
   if (out_start_ < out_.size()) return false;
@@ -177,8 +177,8 @@ void Channel::wait(int wake, bool reading, bool writing,
   timespec left{};
   const timespec* limit = nullptr;
   if (deadline) {
-    const auto rest = std::max(std::chrono::nanoseconds(0),
-                               std::chrono::nanoseconds(*deadline - std::chrono::steady_clock::now()));
+    const auto rest =
+        std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(*deadline - std::chrono::steady_clock::now()));
     left.tv_sec = static_cast<time_t>(rest.count() / 1'000'000'000);
     left.tv_nsec = static_cast<long>(rest.count() % 1'000'000'000);
     limit = &left;

@@ -51,19 +51,20 @@ class Channel {
 
   // Reading half.
   enum class Arrival { bytes, nothing, closed };
-  Arrival receive();                 // one read
-  std::optional<Message> next();     // the next whole message received; throws BadMessage
+  Arrival receive();              // one read
+  std::optional<Message> next();  // the next whole message received; throws BadMessage
   bool whole_message() const noexcept;
 
-  // Blocks until something can be read if `reading`, or written if `writing`, or `wake` (an eventfd) is readable, or the
-  // deadline. Any thread that holds the reading half.
+  // Blocks until something can be read if `reading`, or written if `writing`, or `wake` (an eventfd) is readable, or
+  // the deadline. Any thread that holds the reading half.
   void wait(int wake, bool reading, bool writing, std::optional<std::chrono::steady_clock::time_point> deadline) const;
 
   int read_descriptor() const noexcept { return read_; }
   int write_descriptor() const noexcept { return write_; }
 
-  // Whether both descriptors are still the pipes they were: user code may have closed or replaced them.
-  bool intact() const noexcept;
+  // Whether the descriptors are still the pipes they were: user code may have closed or replaced them.
+  bool reads_its_own() const noexcept { return Identity::of(read_) == read_identity_; }
+  bool writes_its_own() const noexcept;  // by a mark on the pipe, which is quicker to see than which pipe it is
 
  private:
   struct Identity {
@@ -81,6 +82,7 @@ class Channel {
   int write_;
   Identity read_identity_;
   Identity write_identity_;
+  int write_mark_ = 0;
 
   std::vector<std::uint8_t> out_;
   std::size_t out_start_ = 0;

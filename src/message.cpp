@@ -22,7 +22,7 @@ void check_size(std::size_t bytes) {
 
 template <class T>
 flatbuffers::Offset<flatbuffers::Vector<const T*>> structs(flatbuffers::FlatBufferBuilder& builder,
-                                                            const std::vector<T>& values) {
+                                                           const std::vector<T>& values) {
   return values.empty() ? 0 : builder.CreateVectorOfStructs(values);
 }
 
@@ -33,8 +33,8 @@ bool aligned(const flatbuffers::Vector<T>* vector) {
 }
 
 bool aligned(const wire::Values* values) {
-  return values == nullptr || (aligned(values->nodes()) && aligned(values->bytes()) && aligned(values->arrays()) &&
-                               aligned(values->dims()));
+  return values == nullptr ||
+         (aligned(values->nodes()) && aligned(values->bytes()) && aligned(values->arrays()) && aligned(values->dims()));
 }
 
 bool aligned(const wire::Message& message) {
@@ -191,8 +191,7 @@ MessageBuilder::Bytes MessageBuilder::hello(const HelloInfo& info) {
   return finish(wire::Body::Hello,
                 wire::CreateHello(builder_, info.protocol, version, info.pid, info.arena_high, info.arena_low,
                                   info.inline_limit, info.shared_memory_limit, info.cache_limit, info.spin,
-                                  info.capture_stdout, info.major, info.minor, info.micro, releaselevel,
-                                  info.serial));
+                                  info.capture_stdout, info.major, info.minor, info.micro, releaselevel, info.serial));
 }
 
 MessageBuilder::Bytes MessageBuilder::bye() {

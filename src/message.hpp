@@ -1,5 +1,6 @@
-// One message of schemas/wire.fbs: received (Message owns its verified bytes) or being built (MessageBuilder). A Message
-// is a value that moves; small ones need no heap. A MessageBuilder is used by one thread at a time and keeps its memory.
+// One message of schemas/wire.fbs: received (Message owns its verified bytes) or being built (MessageBuilder). A
+// Message is a value that moves; small ones need no heap. A MessageBuilder is used by one thread at a time and keeps
+// its memory.
 #pragma once
 
 #include "wire.hpp"
@@ -38,7 +39,9 @@ class Message {
   }
 
  private:
-  const std::uint8_t* data() const noexcept { return large_ ? reinterpret_cast<const std::uint8_t*>(large_.get()) : small_.data(); }
+  const std::uint8_t* data() const noexcept {
+    return large_ ? reinterpret_cast<const std::uint8_t*>(large_.get()) : small_.data();
+  }
   const wire::Message& root() const noexcept { return *wire::GetMessage(data()); }
   void take(Message& other) noexcept;
 

@@ -161,9 +161,7 @@ void Session::queue_releases() {
 // thread is about to lead itself (`leading`).
 void Session::flush(bool leading) noexcept {
   if (closed_ || channel_->queued() == 0) return;
-  if (guard_descriptors_ && !channel_->intact()) {
-    return close_locked("something in this process has closed or replaced the channel's descriptors");
-  }
+  if (guard_descriptors_ && !channel_->writes_its_own()) return close_locked(replaced_descriptors);
   bool all = false;
   try {
     all = channel_->flush();

@@ -4,28 +4,30 @@
 // Who reads: nobody hops threads. Of the threads that wait, one leads: it reads the channel and hands out what arrives.
 //
 // Invariants
-//   1. A request issued under a call of ours runs on a thread that waits for that call. One issued under none, or under
-//      a call that nobody waits for, goes to the server thread (serve_until_closed) if this side has one, else to
-//      Side::unattended. If the call is waited for before the server thread has come to it, it runs there after all.
+//   1. A request issued under a call of ours runs on a thread that waits for that call, be it further out than what the
+//      thread waits for now. One issued under none, or under a call that nobody waits for, goes to the server thread
+//      (serve_until_closed) if this side has one, else to Side::unattended. If the call is waited for before the server
+//      thread has come to it, it runs there after all.
 //   2. mutex_ is never held, and the lead never kept, while user code runs: serve(), housekeep() and print() are called
 //      with neither. Side's other functions may be called with mutex_ held and must only take note.
 //   3. Only the leader uses the channel's reading half; the writing half is used under mutex_. A service thread that
 //      leads (lead_idle) reads under mutex_ instead, so that a waiting thread can take the lead from it at any moment.
-//   4. No wake-up is lost. A thread goes to sleep only while another one leads, and only the lead or what it waits for
-//      can wake it, in two ways:
-//      a. While a thread sleeps, somebody leads, or a thread that waits is awake and not in user code; before that one
-//         runs user code, takes the interpreter back or leaves, it leads, or wakes a sleeper in its place (offer_lead).
-//      b. What a thread waits for changes under mutex_ only, and whoever changes it wakes the thread, through `wakeup` if
-//         it sleeps, through wake_ if it leads and may be blocked in poll. What any thread may do (housekeeping, output)
-//         is first seen by the thread that read it, which waits itself, or is the service thread and says so.
+//   4. No wake-up is lost.
+//      a. A thread goes to sleep only while another one leads. While a thread sleeps, somebody leads, or a thread that
+//         waits is awake and not in user code; before that one runs user code, takes the interpreter back or leaves, it
+//         leads, or wakes a sleeper in its place (session_lead.cpp has the argument).
+//      b. What a thread waits for changes under mutex_ only, and whoever changes it wakes the thread: through `wakeup`
+//         if it sleeps, through wake_ if it leads and may be blocked in poll. What any thread may do (housekeeping,
+//         output) is first seen by the thread that read it, which waits itself, or is the service thread and says so;
+//         output that is left when a thread stops printing is passed on.
 //   5. Frames leave in the order they were queued; what was released goes ahead of the next request or answer. While
 //      bytes are queued, the leader polls for room in the pipe, or Side has been told to attend to them.
 //   6. A Call is in calls_ from start() until it is answered, given up or the session closes; then nothing touches it
 //      but the threads that wait for it.
-//   7. Output is printed in the order in which it arrived, by one thread at a time, and ahead of what arrived after it: a
-//      thread runs no request and returns no answer before what came earlier is printed. The exception: while the
-//      thread that prints waits for a call itself, nobody waits for it. While it is busy and too much has arrived,
-//      nothing is read, which holds up nothing that could be returned or run; so a flood of output fills no memory.
+//   7. Output is printed in the order in which it arrived, by one thread at a time, ahead of what arrived after it: no
+//      request is run and no answer returned before what came earlier is printed. The exception: while the thread that
+//      prints waits for a call itself, nobody waits for it. While it is busy and too much has arrived, nothing is read;
+//      that holds up nothing that could be returned or run, and a flood of output fills no memory.
 //
 // Any thread may use a Session. A Call belongs to whoever made it; it must outlive its stay in calls_ and every wait()
 // for it. Whoever owns the Side calls close() before it goes: after that only threads that are inside a member still
@@ -70,7 +72,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
     virtual void serve(const wire::Request& request) noexcept = 0;
     // A request that no waiting thread may run: keep it and call run() with it soon, on any thread.
     virtual void unattended(Message request) = 0;
-    // Around blocking: the worker lets go of the interpreter, and takes it back.
+    // Around blocking, on the side that has a server: the worker lets go of the interpreter, and takes it back.
     virtual void suspend() noexcept {}
     virtual void resume() noexcept {}
     // The other side released these objects and callables: note it; housekeep() follows on a thread that waits.
@@ -130,8 +132,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
 
   struct Options {
     std::chrono::microseconds spin{0};
-    ArenaId peer_arena;      // the other side's, from its hello
-    bool has_server = false;  // a thread will call serve_until_closed()
+    ArenaId peer_arena;              // the other side's, from its hello
+    bool has_server = false;         // a thread will call serve_until_closed()
     bool guard_descriptors = false;  // user code shares our descriptors: check before each flush that they are ours
   };
 
@@ -178,7 +180,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void service() noexcept;
   bool lead_idle();
   bool pump_idle();
-  bool led_by_thread() const;                // a waiting thread reads the channel
+  bool led_by_thread() const;  // a waiting thread reads the channel
   std::uint64_t activity() const noexcept { return activity_.load(std::memory_order_relaxed); }
 
   void say_bye() noexcept;
@@ -210,7 +212,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool has_work(const Waiter& me) noexcept;
   Inbox* inbox(const Waiter& me) noexcept;
   bool run_one(Lock& lock, Waiter& me, bool& suspended) noexcept;
-  void serve(Lock& lock, Message request) noexcept;
+  void serve(Lock& lock, const Message& request) noexcept;
   void drain(Lock& lock, std::size_t limit) noexcept;
   void enlist(Waiter& me) noexcept;
   void leave(Waiter& me) noexcept;
@@ -221,7 +223,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool lead_is_to_be_had() const noexcept { return leader_ == nullptr; }
   void lead(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void read_once(Lock& lock, Waiter& me) noexcept;
-  Channel::Arrival read_some(bool reading, bool writing, Deadline deadline) noexcept;
+  Channel::Arrival read_some(bool more, bool writing, Deadline deadline) noexcept;
+  Channel::Arrival look_up(bool reading, bool writing, Deadline deadline) noexcept;
   Channel::Arrival receive() noexcept;
   void take_lead(Waiter& me) noexcept;
   void give_up_lead(Lock& lock) noexcept;
@@ -238,9 +241,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
 
   // session_receive.cpp
   void arrived(Channel::Arrival arrival) noexcept;
-  void dispatch(Message message);
-  void dispatch_request(Message message);
-  void dispatch_answer(std::uint64_t id, Message message);
+  void dispatch(Message&& message);
+  void dispatch_request(Message&& message);
+  void dispatch_answer(std::uint64_t id, Message&& message);
   void dispatch_output(const wire::Output& output);
   void dispatch_release(const wire::Release& release);
   void reroute(Call& call) noexcept;
@@ -275,8 +278,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // Guarded by mutex_:
   CallTable<Call> calls_;
   std::unordered_map<std::uint64_t, bool> abandoned_;  // id -> its result was to be kept
-  Waiter* waiters_ = nullptr;  // linked by Waiter::after
-  std::size_t draining_ = 0;  // those of them that wait for bytes to leave
+  Waiter* waiters_ = nullptr;                          // linked by Waiter::after
+  std::size_t draining_ = 0;                           // those of them that wait for bytes to leave
   Waiter* server_ = nullptr;
   Inbox server_inbox_;
   std::size_t strays_ = 0;  // requests in it that were issued under a call
@@ -286,8 +289,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   std::string problem_;
   std::vector<Message> discarded_;  // by the last reading, to be discarded without the lock
 
-  Waiter* leader_ = nullptr;    // the waiting thread that leads
-  Waiter* heir_ = nullptr;      // woken to lead, not yet running
+  Waiter* leader_ = nullptr;     // the waiting thread that leads
+  Waiter* heir_ = nullptr;       // woken to lead, not yet running
   bool service_leads_ = false;   // then leader_ and heir_ are null, and nobody sleeps
   bool lead_announced_ = false;  // by lead_is_free(), since somebody last led
   bool polling_ = false;         // the leader reads without the lock and nobody has written to wake_ since it began
@@ -295,8 +298,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool polling_reads_ = false;   // it looks up when something arrives
   std::optional<std::chrono::microseconds> attended_;  // what Side was asked for, until it calls service()
 
-  Spin spin_;             // used by the leader only, without the lock
-  bool starved_ = false;  // likewise: there was no memory for what arrived
+  Spin spin_;                      // used by the leader only, without the lock
+  const char* read_failure_ = "";  // likewise: why nothing more can be read, other than that the other side has ended
 
   struct Printed {
     wire::Stream stream;

@@ -1,12 +1,13 @@
 // Leading: who reads the channel, and how the lead passes from thread to thread.
 //
-// Why no wake-up is lost, in terms of the lock. Call a waiting thread awake if it is enlisted, doesn't sleep, and is not
-// between offer_lead() and its next look at block()'s loop.
+// Why no wake-up is lost, in terms of the lock. Call a waiting thread awake if it is enlisted, doesn't sleep, and is
+// not between offer_lead() and its next look at block()'s loop.
 //   - A thread starts to sleep only in a moment when leader_ is another thread.
 //   - leader_ becomes null in give_up_lead() only. The thread that does this is awake, and goes on in block()'s loop,
 //     where it leads again, or finds another leader, or passes offer_lead() before it runs, resumes or leaves. Only
 //     suspend() comes in between, which is no user code and doesn't wait.
-//   - offer_lead() wakes a sleeper, the heir, if the lead is free; the heir is awake, and the same holds for it. While an
+//   - offer_lead() wakes a sleeper, the heir, if the lead is free; the heir is awake, and the same holds for it. While
+//   an
 //     heir is on its way no second one is needed.
 // So there is no moment, with the lock free, in which a thread sleeps, nobody leads and nobody is awake. A thread that
 // finds neither leader nor sleeper when it offers the lead says lead_is_free(); one that comes later leads itself.
@@ -59,6 +60,7 @@ void Session::read_once(Lock& lock, Waiter& me) noexcept {
 // Reads until there is something for `me` to do, or the deadline. Takes the lead and gives it up.
 void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   take_lead(me);
+  auto arrival = Channel::Arrival::nothing;
   for (;;) {
     flush(true);
     if (has_work(me) || !discarded_.empty() || (deadline && Clock::now() >= *deadline)) break;
@@ -66,7 +68,8 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
     const bool writing = polling_writes_ = channel_->queued() > 0;
     polling_ = true;
     lock.unlock();
-    const auto arrival = read_some(reading, writing, deadline);
+    const bool more = arrival == Channel::Arrival::bytes;  // likely: a read takes only so much
+    arrival = reading ? read_some(more, writing, deadline) : look_up(false, writing, deadline);
     lock.lock();
     if (!polling_) {  // wake_ was written to
       std::uint64_t wakes = 0;
@@ -78,31 +81,37 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   give_up_lead(lock);
 }
 
-// Without the lock: reads what is there, spins a little for it, then blocks until something can be read or written.
-Channel::Arrival Session::read_some(bool reading, bool writing, Deadline deadline) noexcept {
-  if (!reading) {
-    channel_->wait(wake_, reading, writing, deadline);
-    return Channel::Arrival::nothing;
-  }
-  auto arrival = receive();
-  if (arrival != Channel::Arrival::nothing) return arrival;
+// Without the lock: spins a little for something to read, then blocks until something can be read or written.
+Channel::Arrival Session::read_some(bool more, bool writing, Deadline deadline) noexcept {
   if (const auto budget = spin_.budget(); budget.count() > 0) {
+    auto arrival = Channel::Arrival::nothing;
     const auto until = Clock::now() + budget;
     do {
       arrival = receive();
     } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
     spin_.outcome(arrival != Channel::Arrival::nothing);
     if (arrival != Channel::Arrival::nothing) return arrival;
+  } else if (more) {
+    if (const auto arrival = receive(); arrival != Channel::Arrival::nothing) return arrival;
+  }
+  return look_up(true, writing, deadline);
+}
+
+// Blocks; then reads, if that is wanted.
+Channel::Arrival Session::look_up(bool reading, bool writing, Deadline deadline) noexcept {
+  if (guard_descriptors_ && !channel_->reads_its_own()) {
+    read_failure_ = replaced_descriptors;
+    return Channel::Arrival::closed;
   }
   channel_->wait(wake_, reading, writing, deadline);
-  return receive();
+  return reading ? receive() : Channel::Arrival::nothing;
 }
 
 Channel::Arrival Session::receive() noexcept {
   try {
     return channel_->receive();
   } catch (const std::exception&) {
-    starved_ = true;
+    read_failure_ = "there is no memory for what the other side sends";
     return Channel::Arrival::closed;
   }
 }

@@ -21,7 +21,8 @@ void Session::dispatch_output(const wire::Output& output) {
   ++output_arrived_;
 }
 
-// Whoever reads is to wait: for the thread that prints, unless that one waits itself. If nobody prints, whoever reads does.
+// Whoever reads is to wait: for the thread that prints, unless that one waits itself. If nobody prints, whoever reads
+// does.
 bool Session::too_much_output() const noexcept {
   return unprinted_ > max_unprinted && printer_ != std::thread::id() && printer_waits_ == 0;
 }

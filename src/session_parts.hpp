@@ -10,8 +10,12 @@ inline constexpr std::size_t max_queued = std::size_t{64} << 20;  // bytes; then
 inline constexpr std::size_t max_unprinted = 256 * 1024;          // bytes of output; then reading, and printing, wait
 inline constexpr auto batch_delay = std::chrono::microseconds(200);
 
-// A thread that waits, from enlist() to leave(): awake or asleep, reading, or running what it was asked to run. That may
-// wait in turn, so the waits of one thread in one session form a chain, of which only the innermost can sleep or lead.
+inline constexpr const char* replaced_descriptors =
+    "something in this process has closed or replaced the channel's descriptors";
+
+// A thread that waits, from enlist() to leave(): awake or asleep, reading, or running what it was asked to run. That
+// may wait in turn, so the waits of one thread in one session form a chain, of which only the innermost can sleep or
+// lead.
 struct Session::Waiter {
   static thread_local Waiter* innermost;  // of this thread, whatever the session
 

@@ -8,7 +8,7 @@ namespace py4cpp {
 
 namespace {
 
-void push(Session::Inbox& inbox, Message message) {
+void push(Session::Inbox& inbox, Message&& message) {
   if (inbox.full()) inbox.set_capacity(std::max<std::size_t>(4, inbox.capacity() * 2));
   inbox.push_back(std::move(message));
 }
@@ -19,9 +19,7 @@ void push(Session::Inbox& inbox, Message message) {
 
 void Session::arrived(Channel::Arrival arrival) noexcept {
   if (closed_ || arrival == Channel::Arrival::nothing) return;
-  if (arrival == Channel::Arrival::closed) {
-    return close_locked(starved_ ? "there is no memory for what the other side sends" : "");
-  }
+  if (arrival == Channel::Arrival::closed) return close_locked(read_failure_);
   try {
     while (auto message = channel_->next()) dispatch(std::move(*message));
   } catch (const std::exception& error) {
@@ -29,7 +27,7 @@ void Session::arrived(Channel::Arrival arrival) noexcept {
   }
 }
 
-void Session::dispatch(Message message) {
+void Session::dispatch(Message&& message) {
   switch (message.kind()) {
     case wire::Body::Request:
       return dispatch_request(std::move(message));
@@ -54,7 +52,7 @@ void Session::dispatch(Message message) {
   }
 }
 
-void Session::dispatch_request(Message message) {
+void Session::dispatch_request(Message&& message) {
   const std::uint64_t under = message.as<wire::Request>()->under();
   if (Call* call = under != 0 ? calls_.find(under) : nullptr; call != nullptr && call->waiting_ != nullptr) {
     push(call->nested_, std::move(message));
@@ -105,7 +103,7 @@ void Session::fetch_strays(Call& call) noexcept {
   }
 }
 
-void Session::dispatch_answer(std::uint64_t id, Message message) {
+void Session::dispatch_answer(std::uint64_t id, Message&& message) {
   if (Call* call = calls_.find(id)) {
     call->answer_ = std::move(message);
     calls_.remove(*call);
@@ -123,7 +121,7 @@ void Session::dispatch_release(const wire::Release& release) {
   if (release.blocks() != nullptr) {
     for (const auto* block : *release.blocks()) {
       ledger_->released({block->arena_high(), block->arena_low(), block->arena_pid()}, block->generation(),
-                       block->count());
+                        block->count());
     }
   }
   if (release.segments() != nullptr) {

@@ -114,7 +114,8 @@ bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
   } else if (channel_->queued() > 0) {
     attend_soon(batch_delay);
   }
-  if (suspended) {  // first, since taking the interpreter back takes time in which more may arrive, or others do this
+  if (suspended &&
+      has_server_) {  // first, since taking the interpreter back takes time in which more may arrive, or others do this
     lock.unlock();
     side_.resume();
     lock.lock();
@@ -127,18 +128,19 @@ bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
   } else if (output_to_print()) {
     print_arrived(lock);
   } else {
-    Message next = std::move(requests->front());
+    const Message next = std::move(requests->front());
     requests->pop_front();
     if (me.server && next.as<wire::Request>()->under() != 0) --strays_;
-    serve(lock, std::move(next));
+    serve(lock, next);
   }
   return true;
 }
 
-void Session::serve(Lock& lock, Message request) noexcept {
+void Session::serve(Lock& lock, const Message& request) noexcept {
   {
     const auto& body = *request.as<wire::Request>();
-    const Serving serving(*this, body.id());  // from here on: what the output handler asks must not wait for this request
+    const Serving serving(*this,
+                          body.id());  // from here on: what the output handler asks must not wait for this request
     print_arrived(lock);
     lock.unlock();
     side_.serve(body);
@@ -150,19 +152,19 @@ void Session::serve(Lock& lock, Message request) noexcept {
 void Session::run(Message request) noexcept {
   Lock lock(mutex_);
   if (closed_) return;
-  serve(lock, std::move(request));
+  serve(lock, request);
   flush();
 }
 
 // ---- waiting
 
-// Returns, with the lock, when `me` has what it waits for, the session is closed, or the deadline has passed; then what is
-// left for it to run is left. Leads while nobody else does.
+// Returns, with the lock, when `me` has what it waits for, the session is closed, or the deadline has passed; then what
+// is left for it to run is left. Leads while nobody else does.
 void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   const bool prints = printer_ == std::this_thread::get_id();  // what prints, waits: nobody need wait for its turn
   if (prints && printer_waits_++ == 0) output_goes_on();
-  bool suspended = false;
-  bool tried = false;  // one read before letting the interpreter go
+  bool suspended = !has_server_;  // where there is no interpreter, there is nothing to let go of
+  bool tried = false;             // one read before that
   enlist(me);
   for (;;) {
     const bool late = deadline && !done(me) && Clock::now() >= *deadline;
@@ -191,7 +193,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   offer_lead();
   flush();
   activity_.fetch_add(1, std::memory_order_relaxed);
-  if (suspended) {
+  if (suspended && has_server_) {
     lock.unlock();
     side_.resume();
     lock.lock();

@@ -203,7 +203,7 @@ ValueReader::Node ValueReader::next() {
 }
 
 const std::uint8_t* ValueReader::take_bytes(std::uint64_t count) {
-  const std::size_t size = values_->bytes() != nullptr ? values_->bytes()->size() : 0;
+  const std::size_t size = values_ != nullptr && values_->bytes() != nullptr ? values_->bytes()->size() : 0;
   if (count > size - byte_) throw BadMessage("text is cut off");
   const std::uint8_t* first = count > 0 ? values_->bytes()->data() + byte_ : nullptr;
   byte_ += static_cast<std::size_t>(count);
@@ -228,7 +228,8 @@ double ValueReader::imaginary() {
 }
 
 ArrayPlace ValueReader::array() {
-  if (values_->arrays() == nullptr || array_ >= values_->arrays()->size()) throw BadMessage("an array is missing");
+  if (values_ == nullptr || values_->arrays() == nullptr || array_ >= values_->arrays()->size())
+    throw BadMessage("an array is missing");
   const auto& sent = *values_->arrays()->Get(static_cast<flatbuffers::uoffset_t>(array_++));
   if (sent.dtype() > static_cast<std::uint8_t>(DType::Code::bfloat16)) throw BadMessage("an unknown dtype");
   if (sent.dimensions() > Layout::max_dimensions) throw BadMessage("an array of too many dimensions");
@@ -252,8 +253,11 @@ ArrayPlace ValueReader::array() {
       const std::size_t size = place.layout.nbytes();
       place.bytes = {reinterpret_cast<const std::byte*>(take_bytes(size)), size};
     } else {
-      place.block = {{sent.arena_high(), sent.arena_low(), sent.arena_pid()}, sent.generation(), sent.segment(),
-                     sent.block_offset(), sent.block_size()};
+      place.block = {{sent.arena_high(), sent.arena_low(), sent.arena_pid()},
+                     sent.generation(),
+                     sent.segment(),
+                     sent.block_offset(),
+                     sent.block_size()};
       place.data_offset = sent.data_offset();
       check_inside(place.layout, place.data_offset, place.block.size);
     }

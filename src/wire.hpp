@@ -99,13 +99,13 @@ class ValueReader {
   std::size_t roots() const noexcept { return roots_; }  // values that are no other value's child
   bool done() const noexcept { return node_ == node_count_; }
 
-  Node next();                                       // BadMessage past the end
-  Node peek() const;                                 // the same without taking it
-  std::string_view text(const Node& node);           // the bytes of a string, bytes or big_integer
-  std::string_view expect_string();                  // the next node must be an inline string
-  double imaginary();                                // of the complex just taken
-  ArrayPlace array();                                // of the array, shared_string or shared_bytes just taken
-  void skip();                                       // the next value with all its children
+  Node next();                              // BadMessage past the end
+  Node peek() const;                        // the same without taking it
+  std::string_view text(const Node& node);  // the bytes of a string, bytes or big_integer
+  std::string_view expect_string();         // the next node must be an inline string
+  double imaginary();                       // of the complex just taken
+  ArrayPlace array();                       // of the array, shared_string or shared_bytes just taken
+  void skip();                              // the next value with all its children
 
  private:
   void check_tree();

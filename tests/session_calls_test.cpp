@@ -4,10 +4,12 @@
 namespace py4cpp::test {
 namespace {
 
-// Handlers most tests use. `descend` calls back, `depth` times, from side to side; it answers how deep it came, and each
-// level must run on the thread that waits for the level above.
+// Handlers most tests use. `descend` calls back, `depth` times, from side to side; it answers how deep it came, and
+// each level must run on the thread that waits for the level above.
 void teach(Pair& pair) {
-  const auto twice = [](ValueReader& arguments, ValueWriter& result) { result.integer(2 * arguments.next().integer()); };
+  const auto twice = [](ValueReader& arguments, ValueWriter& result) {
+    result.integer(2 * arguments.next().integer());
+  };
   pair.host.on("twice", twice);
   pair.worker.on("twice", twice);
   pair.worker.on("fail", [](ValueReader&, ValueWriter&) { throw std::runtime_error("as asked"); });
@@ -214,9 +216,8 @@ TEST(SessionCalls, SeveralThreadsMayWaitForOne) {
     pair.host.start(*call, "slow");
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&pair, call] {
-        EXPECT_EQ(pair.host.session->wait(*call, std::nullopt), Session::Outcome::answered);
-      });
+      threads.emplace_back(
+          [&pair, call] { EXPECT_EQ(pair.host.session->wait(*call, std::nullopt), Session::Outcome::answered); });
     }
     for (auto& thread : threads) thread.join();
   }

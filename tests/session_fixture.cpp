@@ -193,16 +193,15 @@ Pair::Pair(const PairOptions& options) {
   if (options.relayed) {
     auto [next_worker_reads, relay_writes_down] = make_pipe(options.pipe_size);
     auto [next_host_reads, relay_writes_up] = make_pipe(options.pipe_size);
-    relays_.push_back(std::make_unique<Relay>(std::exchange(worker_reads, next_worker_reads), relay_writes_down,
-                                              options.seed + 1));
+    relays_.push_back(
+        std::make_unique<Relay>(std::exchange(worker_reads, next_worker_reads), relay_writes_down, options.seed + 1));
     relays_.push_back(
         std::make_unique<Relay>(std::exchange(host_reads, next_host_reads), relay_writes_up, options.seed + 2));
   }
   Session::Options settings;
   settings.spin = options.spin;
   settings.peer_arena = other_arena(worker);
-  host.session =
-      Session::make(host, std::make_unique<Channel>(host_reads, host_writes), host.arena, settings);
+  host.session = Session::make(host, std::make_unique<Channel>(host_reads, host_writes), host.arena, settings);
   settings.peer_arena = other_arena(host);
   settings.has_server = true;
   settings.guard_descriptors = true;

@@ -2,9 +2,9 @@
 // worker, whose server thread and further threads share an emulated interpreter lock. What a request does is a named
 // handler of the side that it is sent to.
 //
-// Both sides check what Session promises: user code runs with the interpreter held, without the session's lock, and only
-// where it may. With jitter on, every virtual function of a side yields or sleeps at random, so that threads meet in many
-// orders; the relay does the same to bytes.
+// Both sides check what Session promises: user code runs with the interpreter held, without the session's lock, and
+// only where it may. With jitter on, every virtual function of a side yields or sleeps at random, so that threads meet
+// in many orders; the relay does the same to bytes.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -119,11 +119,11 @@ class Worker final : public Endpoint {
 
 struct PairOptions {
   std::chrono::microseconds spin{0};
-  int pipe_size = 0;         // 0: what the system gives
-  unsigned seed = 0;         // jitter; 0: none
-  bool relayed = false;      // bytes go through a Relay
-  bool host_leads = true;    // the host's service thread reads while nobody waits
-  bool serving = true;       // the worker's server thread runs
+  int pipe_size = 0;       // 0: what the system gives
+  unsigned seed = 0;       // jitter; 0: none
+  bool relayed = false;    // bytes go through a Relay
+  bool host_leads = true;  // the host's service thread reads while nobody waits
+  bool serving = true;     // the worker's server thread runs
 };
 
 class Pair {

@@ -15,7 +15,9 @@ void teach(Pair& pair) {
     const auto node = arguments.next();
     result.bytes(arguments.text(node));
   };
-  const auto twice = [](ValueReader& arguments, ValueWriter& result) { result.integer(2 * arguments.next().integer()); };
+  const auto twice = [](ValueReader& arguments, ValueWriter& result) {
+    result.integer(2 * arguments.next().integer());
+  };
   pair.host.on("echo", echo);
   pair.worker.on("echo", echo);
   pair.host.on("twice", twice);

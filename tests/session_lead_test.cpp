@@ -5,7 +5,9 @@ namespace py4cpp::test {
 namespace {
 
 void teach(Pair& pair) {
-  const auto twice = [](ValueReader& arguments, ValueWriter& result) { result.integer(2 * arguments.next().integer()); };
+  const auto twice = [](ValueReader& arguments, ValueWriter& result) {
+    result.integer(2 * arguments.next().integer());
+  };
   pair.host.on("twice", twice);
   pair.worker.on("twice", twice);
 }

@@ -71,7 +71,8 @@ TEST_F(SessionOutput, KeepsItsOrder) {
 
 TEST_F(SessionOutput, ComesBeforeTheCallback) {
   std::atomic<int> missing{0};
-  pair_.host.on("printed?", [&](ValueReader& arguments, ValueWriter&) { missing += !was_printed(arguments.next().integer()); });
+  pair_.host.on("printed?",
+                [&](ValueReader& arguments, ValueWriter&) { missing += !was_printed(arguments.next().integer()); });
   pair_.worker.on("print, call back", [&](ValueReader& arguments, ValueWriter& result) {
     const std::int64_t number = arguments.next().integer();
     print(number);
@@ -107,8 +108,8 @@ TEST_F(SessionOutput, IsPrintedThoughNobodyWaits) {
   }
 }
 
-// The handler's own calls wait for the worker, which may wait for a callback of another thread of ours, which would wait
-// for the handler.
+// The handler's own calls wait for the worker, which may wait for a callback of another thread of ours, which would
+// wait for the handler.
 TEST_F(SessionOutput, ItsHandlerMayMakeCalls) {
   std::atomic<int> calls{0};
   pair_.host.on_print = [&](std::string_view text) {

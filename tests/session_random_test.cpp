@@ -1,6 +1,6 @@
-// Everything at once, in an order that a seed chooses: calls, nested calls, asynchronous ones, deadlines, output, blocks,
-// releases, from many threads of both sides, until time is up; then all must be accounted for; or one side closes, and
-// everybody must return. PY4CPP_RANDOM_SEED runs another seed.
+// Everything at once, in an order that a seed chooses: calls, nested calls, asynchronous ones, deadlines, output,
+// blocks, releases, from many threads of both sides, until time is up; then all must be accounted for; or one side
+// closes, and everybody must return. PY4CPP_RANDOM_SEED runs another seed.
 #include <cstdlib>
 #include <random>
 

@@ -95,8 +95,7 @@ TEST_F(SessionTime, WhoeverWaitsForACallGivenUpReturns) {
   pair_.host.start(call, "hang");
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
-    threads.emplace_back(
-        [&] { EXPECT_EQ(pair_.host.session->wait(call, std::nullopt), Session::Outcome::timed_out); });
+    threads.emplace_back([&] { EXPECT_EQ(pair_.host.session->wait(call, std::nullopt), Session::Outcome::timed_out); });
   }
   std::this_thread::sleep_for(5ms);
   pair_.host.session->abandon(call);

@@ -58,7 +58,16 @@ wire::Array inline_array(DType dtype, std::uint16_t dimensions) {
 }
 
 wire::Array block_array(DType dtype, std::uint16_t dimensions, std::uint64_t block_size, std::uint64_t data_offset) {
-  return {1, 2, 3, 0, block_size, data_offset, 4, 5, static_cast<std::uint8_t>(dtype.code()), wire::ArrayFlags::NONE,
+  return {1,
+          2,
+          3,
+          0,
+          block_size,
+          data_offset,
+          4,
+          5,
+          static_cast<std::uint8_t>(dtype.code()),
+          wire::ArrayFlags::NONE,
           dimensions};
 }
 
@@ -232,7 +241,8 @@ TEST(Wire, RefusesWhatIsCutOff) {
 TEST(Wire, RefusesCountsThatDoNotAddUp) {
   constexpr auto most = std::numeric_limits<std::uint64_t>::max();
   for (const Kind kind : {Kind::list, Kind::tuple, Kind::set, Kind::frozenset, Kind::dict}) {
-    for (const std::uint64_t count : {std::uint64_t{2}, std::uint64_t{1} << 32, std::uint64_t{1} << 63, most / 2, most}) {
+    for (const std::uint64_t count :
+         {std::uint64_t{2}, std::uint64_t{1} << 32, std::uint64_t{1} << 63, most / 2, most}) {
       Raw raw;
       raw.nodes.emplace_back(kind, count);
       raw.nodes.emplace_back(Kind::none, 0);
@@ -299,7 +309,8 @@ TEST(Wire, RefusesArraysThatCannotBe) {
   refuse(block_array(float64, 1, 64, 0), {{2, most}});
   refuse(block_array(float64, 1, 64, 0), {{2, std::numeric_limits<std::int64_t>::min()}});
   refuse(block_array(float64, 1, ~std::uint64_t{0}, 0), {{most, most}});
-  refuse(block_array(float64, 2, ~std::uint64_t{0}, 0), {{std::int64_t{1} << 32, std::int64_t{1} << 31}, {2, most / 8}});
+  refuse(block_array(float64, 2, ~std::uint64_t{0}, 0),
+         {{std::int64_t{1} << 32, std::int64_t{1} << 31}, {2, most / 8}});
   // A dtype that isn't one; more dimensions than there may be.
   refuse({1, 2, 3, 0, 64, 0, 4, 5, static_cast<std::uint8_t>(DType::Code::bfloat16) + 1, wire::ArrayFlags::NONE, 1},
          {{1, 1}});
