@@ -301,6 +301,14 @@ Object Worker::callable(std::uint64_t id) {
   return Object(std::make_shared<CallableObject>(std::move(callable)));
 }
 
-std::shared_ptr<Block> Worker::borrow(const BlockPlace& place) { return session_->ledger().borrow(place); }
+// The worker may have died after it answered: what the answer names and nobody has mapped is gone with it.
+std::shared_ptr<Block> Worker::borrow(const BlockPlace& place) {
+  try {
+    return session_->ledger().borrow(place);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::disconnected) throw;
+  }
+  throw_died();
+}
 
 }  // namespace py4cpp

@@ -140,7 +140,7 @@ void Worker::discard(const Message& answer) noexcept {
         case wire::Kind::array:
         case wire::Kind::shared_string:
         case wire::Kind::shared_bytes:
-          if (const ArrayPlace place = reader.array(); !place.is_inline) borrow(place.block);
+          if (const ArrayPlace place = reader.array(); !place.is_inline) session_->ledger().borrow(place.block);
           break;
         case wire::Kind::string:
         case wire::Kind::bytes:
