@@ -80,21 +80,36 @@ template <class F>
 auto visit_dtype(DType dtype, F&& f) {
   using Code = DType::Code;
   switch (dtype.code()) {
-    case Code::boolean: return f(Type<bool>{});
-    case Code::int8: return f(Type<std::int8_t>{});
-    case Code::int16: return f(Type<std::int16_t>{});
-    case Code::int32: return f(Type<std::int32_t>{});
-    case Code::int64: return f(Type<std::int64_t>{});
-    case Code::uint8: return f(Type<std::uint8_t>{});
-    case Code::uint16: return f(Type<std::uint16_t>{});
-    case Code::uint32: return f(Type<std::uint32_t>{});
-    case Code::uint64: return f(Type<std::uint64_t>{});
-    case Code::float16: return f(Type<Float16>{});
-    case Code::float32: return f(Type<float>{});
-    case Code::complex64: return f(Type<std::complex<float>>{});
-    case Code::complex128: return f(Type<std::complex<double>>{});
-    case Code::bfloat16: return f(Type<BFloat16>{});
-    case Code::float64: break;
+    case Code::boolean:
+      return f(Type<bool>{});
+    case Code::int8:
+      return f(Type<std::int8_t>{});
+    case Code::int16:
+      return f(Type<std::int16_t>{});
+    case Code::int32:
+      return f(Type<std::int32_t>{});
+    case Code::int64:
+      return f(Type<std::int64_t>{});
+    case Code::uint8:
+      return f(Type<std::uint8_t>{});
+    case Code::uint16:
+      return f(Type<std::uint16_t>{});
+    case Code::uint32:
+      return f(Type<std::uint32_t>{});
+    case Code::uint64:
+      return f(Type<std::uint64_t>{});
+    case Code::float16:
+      return f(Type<Float16>{});
+    case Code::float32:
+      return f(Type<float>{});
+    case Code::complex64:
+      return f(Type<std::complex<float>>{});
+    case Code::complex128:
+      return f(Type<std::complex<double>>{});
+    case Code::bfloat16:
+      return f(Type<BFloat16>{});
+    case Code::float64:
+      break;
   }
   return f(Type<double>{});
 }
@@ -119,36 +134,56 @@ inline constexpr bool is_small_float = detail::one_of<T, Float16, BFloat16>;
 // Bits of the largest integer below which T holds all of them.
 template <class T>
 inline constexpr int exact_bits = [] {
-  if constexpr (std::same_as<T, Float16>) return 11;
-  else if constexpr (std::same_as<T, BFloat16>) return 8;
-  else if constexpr (detail::one_of<T, float, std::complex<float>>) return 24;
-  else return 64;  // numpy counts a 64-bit integer as safe in a double, and so do we
+  if constexpr (std::same_as<T, Float16>)
+    return 11;
+  else if constexpr (std::same_as<T, BFloat16>)
+    return 8;
+  else if constexpr (detail::one_of<T, float, std::complex<float>>)
+    return 24;
+  else
+    return 64;  // numpy counts a 64-bit integer as safe in a double, and so do we
 }();
 
 // numpy's "safe" casting: no value changes.
 template <class From, class To>
 constexpr bool casts_safely() noexcept {
-  if constexpr (std::same_as<From, To> || std::same_as<From, bool>) return true;
-  else if constexpr (std::same_as<To, bool>) return false;
+  if constexpr (std::same_as<From, To> || std::same_as<From, bool>)
+    return true;
+  else if constexpr (std::same_as<To, bool>)
+    return false;
   else if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) {
-    if constexpr (std::is_signed_v<From> == std::is_signed_v<To>) return sizeof(To) >= sizeof(From);
-    else return std::is_signed_v<To> && sizeof(To) > sizeof(From);
-  } else if constexpr (std::is_integral_v<From>) return sizeof(From) * 8 <= static_cast<std::size_t>(exact_bits<To>);
-  else if constexpr (std::is_integral_v<To>) return false;
-  else if constexpr (is_complex<From>) return is_complex<To> && sizeof(To) >= sizeof(From);
-  else if constexpr (is_small_float<To>) return false;
-  else if constexpr (std::same_as<From, double>) return std::same_as<To, std::complex<double>>;
-  else return true;
+    if constexpr (std::is_signed_v<From> == std::is_signed_v<To>)
+      return sizeof(To) >= sizeof(From);
+    else
+      return std::is_signed_v<To> && sizeof(To) > sizeof(From);
+  } else if constexpr (std::is_integral_v<From>)
+    return sizeof(From) * 8 <= static_cast<std::size_t>(exact_bits<To>);
+  else if constexpr (std::is_integral_v<To>)
+    return false;
+  else if constexpr (is_complex<From>)
+    return is_complex<To> && sizeof(To) >= sizeof(From);
+  else if constexpr (is_small_float<To>)
+    return false;
+  else if constexpr (std::same_as<From, double>)
+    return std::same_as<To, std::complex<double>>;
+  else
+    return true;
 }
 
 template <class To, class From>
 To cast(From value) noexcept {
-  if constexpr (std::same_as<From, To>) return value;
-  else if constexpr (is_small_float<From>) return To(static_cast<float>(value));
-  else if constexpr (is_small_float<To>) return To(static_cast<float>(value));
-  else if constexpr (is_complex<From>) return To(value);
-  else if constexpr (is_complex<To>) return To(static_cast<typename To::value_type>(value));
-  else return static_cast<To>(value);
+  if constexpr (std::same_as<From, To>)
+    return value;
+  else if constexpr (is_small_float<From>)
+    return To(static_cast<float>(value));
+  else if constexpr (is_small_float<To>)
+    return To(static_cast<float>(value));
+  else if constexpr (is_complex<From>)
+    return To(value);
+  else if constexpr (is_complex<To>)
+    return To(static_cast<typename To::value_type>(value));
+  else
+    return static_cast<To>(value);
 }
 
 template <class From, class To>
@@ -228,8 +263,10 @@ void AnyArray::copy_to(DType target, std::byte* out) const {
     visit_dtype(target, [&](auto to) {
       using From = typename decltype(from)::type;
       using To = typename decltype(to)::type;
-      if constexpr (casts_safely<From, To>()) copy_cast<From, To>(*state_, out);
-      else detail::throw_dtype_mismatch(target, dtype());
+      if constexpr (casts_safely<From, To>())
+        copy_cast<From, To>(*state_, out);
+      else
+        detail::throw_dtype_mismatch(target, dtype());
     });
   });
 }

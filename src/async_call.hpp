@@ -13,9 +13,7 @@
 
 namespace py4cpp {
 
-class AsyncCall final : public PendingCall,
-                        public Session::Call,
-                        public std::enable_shared_from_this<AsyncCall> {
+class AsyncCall final : public PendingCall, public Session::Call, public std::enable_shared_from_this<AsyncCall> {
  public:
   AsyncCall(std::shared_ptr<Worker> worker, const Request& request);
   ~AsyncCall() override;

@@ -1,5 +1,5 @@
-// The service thread of a worker: it waits for the worker's end, reads its stderr and captured stdout, sends what nobody
-// else sends, and reads the channel when no call has been made for a millisecond. It runs no code of the user's.
+// The service thread of a worker: it waits for the worker's end, reads its stderr and captured stdout, sends what
+// nobody else sends, and reads the channel when no call has been made for a millisecond. It runs no code of the user's.
 //
 // It is in one of three states. Ticking: calls are being made; it looks every millisecond whether they still are.
 // Leading: they aren't; it waits on the channel too. Parked: a thread waits for a long call and reads the channel; the
@@ -39,7 +39,7 @@ class Attendant {
   void lead_is_free() noexcept;
   void channel_closed() noexcept;  // the worker is to end now
 
-  void join() noexcept;  // after the worker has ended
+  void join() noexcept;    // after the worker has ended
   void forget() noexcept;  // in a forked child: there is no such thread
 
  private:

@@ -30,8 +30,8 @@ std::vector<Value> arrange(std::vector<Value> positional, HostCallable::NamedVal
   for (auto& [name, value] : named) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      const std::string expected = names.empty() ? "no keywords: the C++ callable was given no parameter names"
-                                                 : "one of its parameters' names";
+      const std::string expected =
+          names.empty() ? "no keywords: the C++ callable was given no parameter names" : "one of its parameters' names";
       throw ArgumentError("", expected, "keyword '" + name + "'");
     }
     const auto index = static_cast<std::size_t>(found - names.begin());
@@ -50,8 +50,8 @@ std::vector<Value> arrange(std::vector<Value> positional, HostCallable::NamedVal
 void check_names(const std::vector<std::string>& names, std::size_t arity) {
   if (names.empty()) return;
   if (names.size() != arity) {
-    throw Error(ErrorKind::invalid, std::to_string(names.size()) + " parameter names were given for a callable of " +
-                count_text(arity));
+    throw Error(ErrorKind::invalid,
+                std::to_string(names.size()) + " parameter names were given for a callable of " + count_text(arity));
   }
   for (auto name = names.begin(); name != names.end(); ++name) {
     if (std::find(names.begin(), name, *name) != name) {

@@ -62,22 +62,30 @@ class Encoder {
 
   void write(const Value& value) {
     switch (value.kind()) {
-      case Kind::none: return writer_.none();
-      case Kind::boolean: return writer_.boolean(*value.get_if<bool>());
-      case Kind::integer: return writer_.integer(*value.get_if<std::int64_t>());
-      case Kind::floating: return writer_.floating(*value.get_if<double>());
+      case Kind::none:
+        return writer_.none();
+      case Kind::boolean:
+        return writer_.boolean(*value.get_if<bool>());
+      case Kind::integer:
+        return writer_.integer(*value.get_if<std::int64_t>());
+      case Kind::floating:
+        return writer_.floating(*value.get_if<double>());
       case Kind::complex: {
         const auto& z = *value.get_if<std::complex<double>>();
         return writer_.complex(z.real(), z.imag());
       }
-      case Kind::big_integer: return write_big(*value.get_if<BigInt>());
-      case Kind::string: return write_text(wire::Kind::string, value.text());
+      case Kind::big_integer:
+        return write_big(*value.get_if<BigInt>());
+      case Kind::string:
+        return write_text(wire::Kind::string, value.text());
       case Kind::bytes: {
         const Bytes& bytes = *value.get_if<Bytes>();
         return write_text(wire::Kind::bytes, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
       }
-      case Kind::list: return open_row(wire::Kind::list, *value.get_if<List>());
-      case Kind::tuple: return open_row(wire::Kind::tuple, *value.get_if<Tuple>());
+      case Kind::list:
+        return open_row(wire::Kind::list, *value.get_if<List>());
+      case Kind::tuple:
+        return open_row(wire::Kind::tuple, *value.get_if<Tuple>());
       case Kind::set: {
         const Set& set = *value.get_if<Set>();
         return open_row(set.frozen() ? wire::Kind::frozenset : wire::Kind::set, set);
@@ -88,8 +96,10 @@ class Encoder {
         if (!dict.empty()) open_.push_back({nullptr, nullptr, dict.begin(), dict.end()});
         return;
       }
-      case Kind::array: return write_array(*value.get_if<AnyArray>());
-      case Kind::object: return write_object(*value.get_if<Object>());
+      case Kind::array:
+        return write_array(*value.get_if<AnyArray>());
+      case Kind::object:
+        return write_object(*value.get_if<Object>());
     }
   }
 
@@ -148,7 +158,8 @@ class Encoder {
         return writer_.timedelta(span.days(), span.microseconds());
       }
       case ObjectState::Form::remote:
-      case ObjectState::Form::other: break;
+      case ObjectState::Form::other:
+        break;
     }
     if (const std::uint64_t id = linkage_.object_id(state); id != 0) {
       if (held_ != nullptr) held_->push_back(object.state());
@@ -221,18 +232,29 @@ class Decoder {
   std::optional<Value> read() {
     const ValueReader::Node node = reader_.next();
     switch (node.kind) {
-      case wire::Kind::none: return Value();
-      case wire::Kind::boolean: return Value::make(node.bits != 0);
-      case wire::Kind::integer: return Value::make(node.integer());
-      case wire::Kind::big_integer: return Value::make(big_from(reader_.text(node)));
-      case wire::Kind::floating: return Value::make(node.floating());
-      case wire::Kind::complex: return Value::make(std::complex<double>(node.floating(), reader_.imaginary()));
-      case wire::Kind::string: return Value::make(reader_.text(node));
-      case wire::Kind::bytes: return Value::make(bytes_from(reader_.text(node)));
+      case wire::Kind::none:
+        return Value();
+      case wire::Kind::boolean:
+        return Value::make(node.bits != 0);
+      case wire::Kind::integer:
+        return Value::make(node.integer());
+      case wire::Kind::big_integer:
+        return Value::make(big_from(reader_.text(node)));
+      case wire::Kind::floating:
+        return Value::make(node.floating());
+      case wire::Kind::complex:
+        return Value::make(std::complex<double>(node.floating(), reader_.imaginary()));
+      case wire::Kind::string:
+        return Value::make(reader_.text(node));
+      case wire::Kind::bytes:
+        return Value::make(bytes_from(reader_.text(node)));
       case wire::Kind::shared_string:
-      case wire::Kind::shared_bytes: return read_shared_text(node.kind);
-      case wire::Kind::array: return Value::make(read_array());
-      case wire::Kind::object: return Value::make(linkage_.object(node.bits));
+      case wire::Kind::shared_bytes:
+        return read_shared_text(node.kind);
+      case wire::Kind::array:
+        return Value::make(read_array());
+      case wire::Kind::object:
+        return Value::make(linkage_.object(node.bits));
       case wire::Kind::list:
       case wire::Kind::tuple:
       case wire::Kind::set:
@@ -240,27 +262,34 @@ class Decoder {
       case wire::Kind::dict:
       case wire::Kind::slice:
       case wire::Kind::timedelta:
-      case wire::Kind::callable: return open(node.kind, node.bits);
+      case wire::Kind::callable:
+        return open(node.kind, node.bits);
     }
     throw BadMessage("a value of unknown kind");
   }
 
   Value close(Open&& whole) {
     switch (whole.kind) {
-      case wire::Kind::list: return Value::make(List(std::move(whole.items)));
-      case wire::Kind::tuple: return Value::make(Tuple(std::move(whole.items)));
-      case wire::Kind::set: return Value::make(Set(std::move(whole.items)));
-      case wire::Kind::frozenset: return Value::make(Set(std::move(whole.items)).freeze());
+      case wire::Kind::list:
+        return Value::make(List(std::move(whole.items)));
+      case wire::Kind::tuple:
+        return Value::make(Tuple(std::move(whole.items)));
+      case wire::Kind::set:
+        return Value::make(Set(std::move(whole.items)));
+      case wire::Kind::frozenset:
+        return Value::make(Set(std::move(whole.items)).freeze());
       case wire::Kind::slice:
         return Value::make(Object(SliceObject::make(whole.items[0], whole.items[1], whole.items[2])));
-      case wire::Kind::callable: return Value::make(linkage_.callable(whole.callable));
+      case wire::Kind::callable:
+        return Value::make(linkage_.callable(whole.callable));
       case wire::Kind::timedelta: {
         const auto* days = whole.items[0].get_if<std::int64_t>();
         const auto* microseconds = whole.items[1].get_if<std::int64_t>();
         if (days == nullptr || microseconds == nullptr) throw BadMessage("a timedelta without numbers");
         return Value::make(Object(std::make_shared<TimedeltaObject>(*days, *microseconds)));
       }
-      default: break;
+      default:
+        break;
     }
     std::vector<std::pair<Value, Value>> pairs;
     pairs.reserve(whole.items.size() / 2);

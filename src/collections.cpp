@@ -85,8 +85,7 @@ Set::const_iterator Set::find(const Value& element) const {
 
 bool Set::contains(const Value& element) const { return find(element) != end(); }
 
-Dict::Dict(std::initializer_list<std::pair<Value, Value>> pairs)
-    : Dict(std::vector<std::pair<Value, Value>>(pairs)) {}
+Dict::Dict(std::initializer_list<std::pair<Value, Value>> pairs) : Dict(std::vector<std::pair<Value, Value>>(pairs)) {}
 
 Dict::Dict(std::vector<std::pair<Value, Value>> pairs) {
   if (pairs.empty()) return;

@@ -23,17 +23,28 @@ struct Protocol {
 
 std::optional<Protocol> protocol_of(Kind wanted) noexcept {
   switch (wanted) {
-    case Kind::integer: return Protocol{"operator", "index", {}};
-    case Kind::floating: return Protocol{"math", "ldexp", {}};  // unlike float(), takes no text
-    case Kind::complex: return Protocol{"builtins", "complex", {}};
-    case Kind::string: return Protocol{"builtins", "str", "__str__"};  // unlike str(), takes only text
-    case Kind::bytes: return Protocol{"builtins", "memoryview", "tobytes", true};
-    case Kind::list: return Protocol{"builtins", "list", {}};
-    case Kind::tuple: return Protocol{"builtins", "tuple", {}};
-    case Kind::set: return Protocol{"builtins", "set", {}};
-    case Kind::dict: return Protocol{"builtins", "dict", {}};
-    case Kind::array: return Protocol{"numpy", "asarray", {}};
-    default: return std::nullopt;
+    case Kind::integer:
+      return Protocol{"operator", "index", {}};
+    case Kind::floating:
+      return Protocol{"math", "ldexp", {}};  // unlike float(), takes no text
+    case Kind::complex:
+      return Protocol{"builtins", "complex", {}};
+    case Kind::string:
+      return Protocol{"builtins", "str", "__str__"};  // unlike str(), takes only text
+    case Kind::bytes:
+      return Protocol{"builtins", "memoryview", "tobytes", true};
+    case Kind::list:
+      return Protocol{"builtins", "list", {}};
+    case Kind::tuple:
+      return Protocol{"builtins", "tuple", {}};
+    case Kind::set:
+      return Protocol{"builtins", "set", {}};
+    case Kind::dict:
+      return Protocol{"builtins", "dict", {}};
+    case Kind::array:
+      return Protocol{"numpy", "asarray", {}};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -177,8 +188,10 @@ std::complex<double> complex_from(const Value& value) {
     case Kind::boolean:
     case Kind::integer:
     case Kind::big_integer:
-    case Kind::floating: return double_from(*local);
-    default: throw_mismatch("complex", *local);
+    case Kind::floating:
+      return double_from(*local);
+    default:
+      throw_mismatch("complex", *local);
   }
 }
 
@@ -201,7 +214,8 @@ char char_from(const Value& value) {
 
 Value char_to(char character) {
   if ((static_cast<unsigned char>(character) & 0x80) != 0) {
-    throw Error(ErrorKind::invalid, "a char beyond ASCII is no character by itself: pass a std::string of UTF-8, or "
+    throw Error(ErrorKind::invalid,
+                "a char beyond ASCII is no character by itself: pass a std::string of UTF-8, or "
                 "an unsigned char as a number");
   }
   return Value::make(std::string_view(&character, 1));

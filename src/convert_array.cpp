@@ -36,21 +36,36 @@ std::string advice(std::string_view dtype) {
 Value scalar_of(const AnyArray& array) {
   using Code = DType::Code;
   switch (array.dtype().code()) {
-    case Code::boolean: return Value::make(load<std::uint8_t>(array) != 0);
-    case Code::int8: return Value(load<std::int8_t>(array));
-    case Code::int16: return Value(load<std::int16_t>(array));
-    case Code::int32: return Value(load<std::int32_t>(array));
-    case Code::int64: return Value(load<std::int64_t>(array));
-    case Code::uint8: return Value(load<std::uint8_t>(array));
-    case Code::uint16: return Value(load<std::uint16_t>(array));
-    case Code::uint32: return Value(load<std::uint32_t>(array));
-    case Code::uint64: return Value(load<std::uint64_t>(array));
-    case Code::float16: return Value(load<Float16>(array));
-    case Code::float32: return Value(load<float>(array));
-    case Code::complex64: return Value(load<std::complex<float>>(array));
-    case Code::complex128: return Value(load<std::complex<double>>(array));
-    case Code::bfloat16: return Value(load<BFloat16>(array));
-    case Code::float64: break;
+    case Code::boolean:
+      return Value::make(load<std::uint8_t>(array) != 0);
+    case Code::int8:
+      return Value(load<std::int8_t>(array));
+    case Code::int16:
+      return Value(load<std::int16_t>(array));
+    case Code::int32:
+      return Value(load<std::int32_t>(array));
+    case Code::int64:
+      return Value(load<std::int64_t>(array));
+    case Code::uint8:
+      return Value(load<std::uint8_t>(array));
+    case Code::uint16:
+      return Value(load<std::uint16_t>(array));
+    case Code::uint32:
+      return Value(load<std::uint32_t>(array));
+    case Code::uint64:
+      return Value(load<std::uint64_t>(array));
+    case Code::float16:
+      return Value(load<Float16>(array));
+    case Code::float32:
+      return Value(load<float>(array));
+    case Code::complex64:
+      return Value(load<std::complex<float>>(array));
+    case Code::complex128:
+      return Value(load<std::complex<double>>(array));
+    case Code::bfloat16:
+      return Value(load<BFloat16>(array));
+    case Code::float64:
+      break;
   }
   return Value(load<double>(array));
 }

@@ -33,8 +33,8 @@ Value timedelta(const BigInt& microseconds) {
     --days;
   }
   if (abs(days) > 999'999'999) throw Error(ErrorKind::invalid, "a duration of more days than a timedelta can hold");
-  return Value::make(Object(std::make_shared<TimedeltaObject>(static_cast<std::int64_t>(days),
-                                                              static_cast<std::int64_t>(rest))));
+  return Value::make(
+      Object(std::make_shared<TimedeltaObject>(static_cast<std::int64_t>(days), static_cast<std::int64_t>(rest))));
 }
 
 BigInt whole_microseconds(double seconds) {  // as timedelta(seconds=...) does: the fraction apart, so it stays precise
@@ -72,13 +72,15 @@ Span span_from(const Value& value) {
   }
   const Local local(value, Kind::floating);
   switch (local->kind()) {
-    case Kind::integer: return exact_span(BigInt(*local->get_if<std::int64_t>()) * 1'000'000);
+    case Kind::integer:
+      return exact_span(BigInt(*local->get_if<std::int64_t>()) * 1'000'000);
     case Kind::floating: {
       const double seconds = *local->get_if<double>();
       if (std::isfinite(seconds)) return Span{false, 0, seconds};
       break;
     }
-    default: break;
+    default:
+      break;
   }
   throw_mismatch("timedelta, or a number of seconds", *local);
 }

@@ -1,5 +1,6 @@
-// Threads for work that no waiting thread can do: callbacks from Python threads, continuations, output handlers. As many
-// as there is work at once, so that one that blocks holds up no other; idle ones end after a moment. One a process.
+// Threads for work that no waiting thread can do: callbacks from Python threads, continuations, output handlers. As
+// many as there is work at once, so that one that blocks holds up no other; idle ones end after a moment. One a
+// process.
 #pragma once
 
 #include <functional>

@@ -25,7 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* bootstrap =
     "import sys\n"
     "if sys.version_info[:2] < (3, 11) or 'PyPy' in sys.version:\n"
-    "    sys.stderr.write('py4cpp needs CPython 3.11 or newer; ' + str(sys.executable) + ' is ' + sys.version + '\\n')\n"
+    "    sys.stderr.write('py4cpp needs CPython 3.11 or newer; ' + str(sys.executable) + ' is ' + sys.version + "
+    "'\\n')\n"
     "    sys.exit(71)\n"
     "sys.path.insert(0, sys.argv[1])\n"
     "import py4cpp._worker\n"
@@ -48,9 +49,9 @@ class Start {
   Launched finish() && {
     HelloInfo hello = await_greeting();
     if (hello.protocol != protocol_hash()) {
-      throw Error(ErrorKind::incompatible,
-                  "this program uses py4cpp " + std::string(version) + ", but the Python package in " +
-                      package_.string() + " is py4cpp " + hello.version + " with another protocol: install both from one build");
+      throw Error(ErrorKind::incompatible, "this program uses py4cpp " + std::string(version) +
+                                               ", but the Python package in " + package_.string() + " is py4cpp " +
+                                               hello.version + " with another protocol: install both from one build");
     }
     if (hello.arena_high == arena_.high && hello.arena_low == arena_.low) not_a_worker();  // our own, sent back
     return {std::move(process_), std::move(channel_), std::move(hello), std::move(stderr_text_)};
@@ -107,14 +108,14 @@ class Start {
 
   [[noreturn]] void not_a_worker() const {
     throw Error(ErrorKind::incompatible,
-                "\"" + interpreter_.string() + "\" answers with something that is no greeting of a py4cpp worker: is it Python?");
+                "\"" + interpreter_.string() +
+                    "\" answers with something that is no greeting of a py4cpp worker: is it Python?");
   }
 
   // True if the child has ended.
   bool wait() {
-    pollfd watched[] = {{channel_->read_descriptor(), POLLIN, 0},
-                        {process_.pidfd(), POLLIN, 0},
-                        {process_.stderr_fd(), POLLIN, 0}};
+    pollfd watched[] = {
+        {channel_->read_descriptor(), POLLIN, 0}, {process_.pidfd(), POLLIN, 0}, {process_.stderr_fd(), POLLIN, 0}};
     int timeout = -1;
     if (deadline_) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
@@ -153,9 +154,9 @@ class Start {
     const auto exit = process_.reap(std::chrono::seconds(1)).value_or(Process::Exit{});
     read_stderr();
     if (exit.code == too_old) throw Error(ErrorKind::incompatible, stderr_tail());
-    throw WorkerDied("\"" + interpreter_.string() + "\" ended before it was a worker" +
-                         (exit.code == 0 ? "; is it Python?" : ""),
-                     exit.code, exit.signal, stderr_tail());
+    throw WorkerDied(
+        "\"" + interpreter_.string() + "\" ended before it was a worker" + (exit.code == 0 ? "; is it Python?" : ""),
+        exit.code, exit.signal, stderr_tail());
   }
 
   const Config& config_;

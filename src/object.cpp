@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::string_view introspection = "py4cpp._introspect";  // of our own Python package
 
-const RemoteObject* remote_of(const Object& object) noexcept {
-  return dynamic_cast<const RemoteObject*>(object.get());
-}
+const RemoteObject* remote_of(const Object& object) noexcept { return dynamic_cast<const RemoteObject*>(object.get()); }
 
 const Object* remote_operand(const Value& value) noexcept {
   const Object* object = value.get_if<Object>();
@@ -94,9 +92,7 @@ ObjectIterator& ObjectIterator::operator++() {
   return *this;
 }
 
-Object PythonError::object() const {
-  return Object(std::static_pointer_cast<ObjectState>(info()->object));
-}
+Object PythonError::object() const { return Object(std::static_pointer_cast<ObjectState>(info()->object)); }
 
 namespace detail {
 

@@ -36,9 +36,9 @@ fs::path package_dir() {
   } else {
     if (const fs::path file = own_file(); !file.empty()) {
       const fs::path directory = file.parent_path();
-      tried.push_back(directory / "py4cpp" / "python");                            // a library in PREFIX/lib
-      tried.push_back(directory.parent_path() / "lib" / "py4cpp" / "python");      // a program in PREFIX/bin
-      tried.push_back(directory.parent_path() / "python");                         // BUILD/lib beside BUILD/python
+      tried.push_back(directory / "py4cpp" / "python");                        // a library in PREFIX/lib
+      tried.push_back(directory.parent_path() / "lib" / "py4cpp" / "python");  // a program in PREFIX/bin
+      tried.push_back(directory.parent_path() / "python");                     // BUILD/lib beside BUILD/python
     }
     tried.emplace_back(PY4CPP_INSTALL_PACKAGE_DIR);
     tried.emplace_back(PY4CPP_BUILD_PACKAGE_DIR);

@@ -136,9 +136,7 @@ Stats Python::stats() {
   return stats;
 }
 
-std::filesystem::path Python::cwd() {
-  return detail::call_function<std::filesystem::path>(*peer(), "os", "getcwd");
-}
+std::filesystem::path Python::cwd() { return detail::call_function<std::filesystem::path>(*peer(), "os", "getcwd"); }
 
 void Python::chdir(const std::filesystem::path& directory) {
   detail::call_function<void>(*peer(), "os", "chdir", directory);

@@ -64,8 +64,9 @@ std::size_t position(const Value& key, std::size_t size, Kind kind) {
   }
   const auto signed_size = static_cast<std::int64_t>(size);
   if (*index >= signed_size || *index < -signed_size) {
-    throw ConversionError(index_step(*index), "an index of a " + std::string(to_string(kind)) + " of " +
-                          std::to_string(size), std::to_string(*index));
+    throw ConversionError(index_step(*index),
+                          "an index of a " + std::string(to_string(kind)) + " of " + std::to_string(size),
+                          std::to_string(*index));
   }
   return static_cast<std::size_t>(*index < 0 ? *index + signed_size : *index);
 }
@@ -76,20 +77,34 @@ std::size_t position(const Value& key, std::size_t size, Kind kind) {
 
 std::string_view to_string(Kind kind) noexcept {
   switch (kind) {
-    case Kind::none: return "None";
-    case Kind::boolean: return "bool";
-    case Kind::integer: return "int";
-    case Kind::big_integer: return "int";
-    case Kind::floating: return "float";
-    case Kind::complex: return "complex";
-    case Kind::string: return "str";
-    case Kind::bytes: return "bytes";
-    case Kind::list: return "list";
-    case Kind::tuple: return "tuple";
-    case Kind::set: return "set";
-    case Kind::dict: return "dict";
-    case Kind::array: return "array";
-    case Kind::object: return "object";
+    case Kind::none:
+      return "None";
+    case Kind::boolean:
+      return "bool";
+    case Kind::integer:
+      return "int";
+    case Kind::big_integer:
+      return "int";
+    case Kind::floating:
+      return "float";
+    case Kind::complex:
+      return "complex";
+    case Kind::string:
+      return "str";
+    case Kind::bytes:
+      return "bytes";
+    case Kind::list:
+      return "list";
+    case Kind::tuple:
+      return "tuple";
+    case Kind::set:
+      return "set";
+    case Kind::dict:
+      return "dict";
+    case Kind::array:
+      return "array";
+    case Kind::object:
+      return "object";
   }
   return "?";
 }
@@ -125,38 +140,52 @@ Value Value::make(Bytes x) { return native<detail::BytesNode>(detail::BytesNode{
 
 std::size_t Value::size() const {
   switch (kind()) {
-    case Kind::string: return detail::count_code_points(text());
-    case Kind::bytes: return get_if<Bytes>()->size();
-    case Kind::list: return get_if<List>()->size();
-    case Kind::tuple: return get_if<Tuple>()->size();
-    case Kind::set: return get_if<Set>()->size();
-    case Kind::dict: return get_if<Dict>()->size();
+    case Kind::string:
+      return detail::count_code_points(text());
+    case Kind::bytes:
+      return get_if<Bytes>()->size();
+    case Kind::list:
+      return get_if<List>()->size();
+    case Kind::tuple:
+      return get_if<Tuple>()->size();
+    case Kind::set:
+      return get_if<Set>()->size();
+    case Kind::dict:
+      return get_if<Dict>()->size();
     case Kind::array:
       if (get_if<AnyArray>()->dimension() == 0) break;
       return get_if<AnyArray>()->shape()[0];
-    case Kind::object: return get_if<Object>()->len();
-    default: break;
+    case Kind::object:
+      return get_if<Object>()->len();
+    default:
+      break;
   }
   throw Error(ErrorKind::invalid, "a value of kind " + std::string(to_string(kind())) + " has no size");
 }
 
 Value Value::item(const Value& key) const {
-  const auto at = [&](const detail::Sequence& items) {
-    return items[detail::position(key, items.size(), kind())];
-  };
+  const auto at = [&](const detail::Sequence& items) { return items[detail::position(key, items.size(), kind())]; };
   switch (kind()) {
-    case Kind::list: return at(*get_if<List>());
-    case Kind::tuple: return at(*get_if<Tuple>());
-    case Kind::set: return at(*get_if<Set>());
-    case Kind::dict: return get_if<Dict>()->at(key);
-    case Kind::string: return make(detail::code_point(text(), detail::position(key, size(), kind())));
+    case Kind::list:
+      return at(*get_if<List>());
+    case Kind::tuple:
+      return at(*get_if<Tuple>());
+    case Kind::set:
+      return at(*get_if<Set>());
+    case Kind::dict:
+      return get_if<Dict>()->at(key);
+    case Kind::string:
+      return make(detail::code_point(text(), detail::position(key, size(), kind())));
     case Kind::bytes: {
       const Bytes& bytes = *get_if<Bytes>();
       return Value(bytes[detail::position(key, bytes.size(), kind())]);
     }
-    case Kind::array: return detail::array_item(*get_if<AnyArray>(), detail::position(key, size(), kind()));
-    case Kind::object: return get_if<Object>()->item<Value>(key);
-    default: break;
+    case Kind::array:
+      return detail::array_item(*get_if<AnyArray>(), detail::position(key, size(), kind()));
+    case Kind::object:
+      return get_if<Object>()->item<Value>(key);
+    default:
+      break;
   }
   throw Error(ErrorKind::invalid, "a value of kind " + std::string(to_string(kind())) + " has no items");
 }

@@ -49,11 +49,16 @@ std::size_t hash_big(const BigInt& x) noexcept {
 // The node of a container that isn't empty, or null.
 const HashedNode* container(const Value& value) noexcept {
   switch (value.kind()) {
-    case Kind::list: return static_cast<const HashedNode*>(value.get_if<List>()->node());
-    case Kind::tuple: return static_cast<const HashedNode*>(value.get_if<Tuple>()->node());
-    case Kind::set: return static_cast<const HashedNode*>(value.get_if<Set>()->node());
-    case Kind::dict: return static_cast<const HashedNode*>(value.get_if<Dict>()->node());
-    default: return nullptr;
+    case Kind::list:
+      return static_cast<const HashedNode*>(value.get_if<List>()->node());
+    case Kind::tuple:
+      return static_cast<const HashedNode*>(value.get_if<Tuple>()->node());
+    case Kind::set:
+      return static_cast<const HashedNode*>(value.get_if<Set>()->node());
+    case Kind::dict:
+      return static_cast<const HashedNode*>(value.get_if<Dict>()->node());
+    default:
+      return nullptr;
   }
 }
 
@@ -69,15 +74,20 @@ const std::vector<std::pair<Value, Value>>& pairs(const HashedNode* node) noexce
 std::optional<std::size_t> known_hash(const Value& value) {
   const Kind kind = value.kind();
   switch (kind) {
-    case Kind::boolean: return mix(seed(kind) ^ (*value.get_if<bool>() ? 1u : 0u));
-    case Kind::integer: return mix(seed(kind) ^ static_cast<std::size_t>(*value.get_if<std::int64_t>()));
-    case Kind::big_integer: return mix(seed(kind) ^ hash_big(*value.get_if<BigInt>()));
-    case Kind::floating: return mix(seed(kind) ^ hash_double(*value.get_if<double>()));
+    case Kind::boolean:
+      return mix(seed(kind) ^ (*value.get_if<bool>() ? 1u : 0u));
+    case Kind::integer:
+      return mix(seed(kind) ^ static_cast<std::size_t>(*value.get_if<std::int64_t>()));
+    case Kind::big_integer:
+      return mix(seed(kind) ^ hash_big(*value.get_if<BigInt>()));
+    case Kind::floating:
+      return mix(seed(kind) ^ hash_double(*value.get_if<double>()));
     case Kind::complex: {
       const auto& x = *value.get_if<std::complex<double>>();
       return mix(seed(kind) ^ hash_double(x.real()) ^ mix(hash_double(x.imag()) + 1));
     }
-    case Kind::string: return mix(seed(kind) ^ std::hash<std::string_view>()(value.text()));
+    case Kind::string:
+      return mix(seed(kind) ^ std::hash<std::string_view>()(value.text()));
     case Kind::bytes: {
       const Bytes& bytes = *value.get_if<Bytes>();
       const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -89,8 +99,10 @@ std::optional<std::size_t> known_hash(const Value& value) {
       for (const std::size_t extent : array.shape()) hash = mix(hash + extent);
       return mix(hash);
     }
-    case Kind::object: return mix(seed(kind) ^ hash_object(*value.get_if<Object>()));
-    default: break;
+    case Kind::object:
+      return mix(seed(kind) ^ hash_object(*value.get_if<Object>()));
+    default:
+      break;
   }
   const HashedNode* node = container(value);
   if (node == nullptr) return seed(kind);
@@ -131,16 +143,26 @@ struct HashFrame {
 
 bool same_leaf(const Value& a, const Value& b) {
   switch (a.kind()) {
-    case Kind::boolean: return *a.get_if<bool>() == *b.get_if<bool>();
-    case Kind::integer: return *a.get_if<std::int64_t>() == *b.get_if<std::int64_t>();
-    case Kind::big_integer: return *a.get_if<BigInt>() == *b.get_if<BigInt>();
-    case Kind::floating: return *a.get_if<double>() == *b.get_if<double>();
-    case Kind::complex: return *a.get_if<std::complex<double>>() == *b.get_if<std::complex<double>>();
-    case Kind::string: return a.text() == b.text();
-    case Kind::bytes: return *a.get_if<Bytes>() == *b.get_if<Bytes>();
-    case Kind::array: return *a.get_if<AnyArray>() == *b.get_if<AnyArray>();
-    case Kind::object: return a.get_if<Object>()->same(*b.get_if<Object>());
-    default: return true;  // None, and containers that are both empty
+    case Kind::boolean:
+      return *a.get_if<bool>() == *b.get_if<bool>();
+    case Kind::integer:
+      return *a.get_if<std::int64_t>() == *b.get_if<std::int64_t>();
+    case Kind::big_integer:
+      return *a.get_if<BigInt>() == *b.get_if<BigInt>();
+    case Kind::floating:
+      return *a.get_if<double>() == *b.get_if<double>();
+    case Kind::complex:
+      return *a.get_if<std::complex<double>>() == *b.get_if<std::complex<double>>();
+    case Kind::string:
+      return a.text() == b.text();
+    case Kind::bytes:
+      return *a.get_if<Bytes>() == *b.get_if<Bytes>();
+    case Kind::array:
+      return *a.get_if<AnyArray>() == *b.get_if<AnyArray>();
+    case Kind::object:
+      return a.get_if<Object>()->same(*b.get_if<Object>());
+    default:
+      return true;  // None, and containers that are both empty
   }
 }
 

@@ -22,11 +22,20 @@ void append_hex(std::string& out, std::string_view prefix, std::uint32_t x, int 
 // Escapes that str and bytes share. False if there is none for `c`.
 bool append_escape(std::string& out, char32_t c, char quote) {
   switch (c) {
-    case U'\n': out += "\\n"; return true;
-    case U'\r': out += "\\r"; return true;
-    case U'\t': out += "\\t"; return true;
-    case U'\\': out += "\\\\"; return true;
-    default: break;
+    case U'\n':
+      out += "\\n";
+      return true;
+    case U'\r':
+      out += "\\r";
+      return true;
+    case U'\t':
+      out += "\\t";
+      return true;
+    case U'\\':
+      out += "\\\\";
+      return true;
+    default:
+      break;
   }
   if (c == static_cast<char32_t>(quote)) {
     out += '\\';
@@ -88,8 +97,10 @@ void append_bytes(std::string& out, const Bytes& bytes, std::size_t limit) {
     if (out.size() > limit) return;
     const auto byte = static_cast<unsigned char>(c);
     if (append_escape(out, byte, quote)) continue;
-    if (byte >= 0x80) append_hex(out, "\\x", byte, 2);
-    else out += c;
+    if (byte >= 0x80)
+      append_hex(out, "\\x", byte, 2);
+    else
+      out += c;
   }
   out += quote;
 }
@@ -137,8 +148,10 @@ void append_elements(std::string& out, const AnyArray& array) {  // as deep as t
 void append_array(std::string& out, const AnyArray& array) {
   constexpr std::size_t most = 1000;  // elements, numpy's own threshold
   out += "array(";
-  if (array.size() > most || array.size() == 0) out += "shape=" + shape_text(array);
-  else append_elements(out, array);
+  if (array.size() > most || array.size() == 0)
+    out += "shape=" + shape_text(array);
+  else
+    append_elements(out, array);
   out += ", dtype=";
   out += array.dtype().name();
   out += ')';
@@ -160,23 +173,45 @@ bool is_container(const Value& value) noexcept {
     case Kind::list:
     case Kind::tuple:
     case Kind::set:
-    case Kind::dict: return true;
-    default: return slice_of(value) != nullptr;
+    case Kind::dict:
+      return true;
+    default:
+      return slice_of(value) != nullptr;
   }
 }
 
 void append_leaf(std::string& out, const Value& value, std::size_t limit) {
   switch (value.kind()) {
-    case Kind::boolean: out += *value.get_if<bool>() ? "True" : "False"; break;
-    case Kind::integer: out += std::to_string(*value.get_if<std::int64_t>()); break;
-    case Kind::big_integer: out += value.get_if<BigInt>()->str(); break;
-    case Kind::floating: out += float_text(*value.get_if<double>()); break;
-    case Kind::complex: out += complex_text(*value.get_if<std::complex<double>>()); break;
-    case Kind::string: append_text(out, value.text(), limit); break;
-    case Kind::bytes: append_bytes(out, *value.get_if<Bytes>(), limit); break;
-    case Kind::array: append_array(out, *value.get_if<AnyArray>()); break;
-    case Kind::object: out += value.get_if<Object>()->describe(); break;
-    default: out += "None"; break;
+    case Kind::boolean:
+      out += *value.get_if<bool>() ? "True" : "False";
+      break;
+    case Kind::integer:
+      out += std::to_string(*value.get_if<std::int64_t>());
+      break;
+    case Kind::big_integer:
+      out += value.get_if<BigInt>()->str();
+      break;
+    case Kind::floating:
+      out += float_text(*value.get_if<double>());
+      break;
+    case Kind::complex:
+      out += complex_text(*value.get_if<std::complex<double>>());
+      break;
+    case Kind::string:
+      append_text(out, value.text(), limit);
+      break;
+    case Kind::bytes:
+      append_bytes(out, *value.get_if<Bytes>(), limit);
+      break;
+    case Kind::array:
+      append_array(out, *value.get_if<AnyArray>());
+      break;
+    case Kind::object:
+      out += value.get_if<Object>()->describe();
+      break;
+    default:
+      out += "None";
+      break;
   }
 }
 
@@ -215,14 +250,18 @@ class Writer {
 
   static const Value& element(const Value& container, std::size_t i) {
     switch (container.kind()) {
-      case Kind::list: return (*container.get_if<List>())[i];
-      case Kind::tuple: return (*container.get_if<Tuple>())[i];
-      case Kind::set: return (*container.get_if<Set>())[i];
+      case Kind::list:
+        return (*container.get_if<List>())[i];
+      case Kind::tuple:
+        return (*container.get_if<Tuple>())[i];
+      case Kind::set:
+        return (*container.get_if<Set>())[i];
       case Kind::dict: {
         const auto& pair = container.get_if<Dict>()->begin()[i / 2];
         return i % 2 == 0 ? pair.first : pair.second;
       }
-      default: break;
+      default:
+        break;
     }
     const SliceObject& slice = *slice_of(container);
     return i == 0 ? slice.start : i == 1 ? slice.stop : slice.step;
@@ -234,29 +273,47 @@ class Writer {
       return;
     }
     switch (value.kind()) {
-      case Kind::list: out_ += '['; break;
-      case Kind::tuple: out_ += '('; break;
-      case Kind::dict: out_ += '{'; break;
+      case Kind::list:
+        out_ += '[';
+        break;
+      case Kind::tuple:
+        out_ += '(';
+        break;
+      case Kind::dict:
+        out_ += '{';
+        break;
       case Kind::set:
-        if (value.get_if<Set>()->frozen()) out_ += "frozenset(";
-        else if (value.size() == 0) out_ += "set(";
+        if (value.get_if<Set>()->frozen())
+          out_ += "frozenset(";
+        else if (value.size() == 0)
+          out_ += "set(";
         if (value.size() > 0) out_ += '{';
         break;
-      default: out_ += "slice("; break;
+      default:
+        out_ += "slice(";
+        break;
     }
     frames_.push_back({&value, 0});
   }
 
   void close(const Value& value) {
     switch (value.kind()) {
-      case Kind::list: out_ += ']'; break;
-      case Kind::tuple: out_ += value.size() == 1 ? ",)" : ")"; break;
-      case Kind::dict: out_ += '}'; break;
+      case Kind::list:
+        out_ += ']';
+        break;
+      case Kind::tuple:
+        out_ += value.size() == 1 ? ",)" : ")";
+        break;
+      case Kind::dict:
+        out_ += '}';
+        break;
       case Kind::set:
         if (value.size() > 0) out_ += '}';
         if (value.get_if<Set>()->frozen() || value.size() == 0) out_ += ')';
         break;
-      default: out_ += ')'; break;
+      default:
+        out_ += ')';
+        break;
     }
   }
 
@@ -276,13 +333,16 @@ std::string repr(const Value& value, std::size_t limit) {
 std::string phrase(const Value& value) {
   constexpr std::size_t enough = 60;
   switch (value.kind()) {
-    case Kind::none: return "None";
+    case Kind::none:
+      return "None";
     case Kind::array: {
       const AnyArray& array = *value.get_if<AnyArray>();
       return std::string(array.dtype().name()) + " array of shape " + shape_text(array);
     }
-    case Kind::object: return repr(value, enough);
-    default: return std::string(to_string(value.kind())) + " " + repr(value, enough);
+    case Kind::object:
+      return repr(value, enough);
+    default:
+      return std::string(to_string(value.kind())) + " " + repr(value, enough);
   }
 }
 

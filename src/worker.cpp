@@ -22,11 +22,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto death_patience = 5s;          // from a closed channel to the end of the process
+constexpr auto death_patience = 5s;  // from a closed channel to the end of the process
 
-wire::Step to_wire(const Step& step) {
-  return {static_cast<wire::Op>(step.op), step.positional, step.named};
-}
+wire::Step to_wire(const Step& step) { return {static_cast<wire::Op>(step.op), step.positional, step.named}; }
 
 static_assert(static_cast<int>(wire::Op::delete_item) == static_cast<int>(Op::delete_item));
 static_assert(static_cast<int>(wire::Want::nothing) == static_cast<int>(Want::nothing));
@@ -46,7 +44,8 @@ std::shared_ptr<Worker> Worker::start(const Config& config, const void* python) 
   Launched launched = launch(config, process_arena()->id());
   const std::string early = std::move(launched.stderr_text);
   std::shared_ptr<Worker> worker(new Worker(config, python, std::move(launched)));
-  worker->attendant_storage_ = std::make_unique<Attendant>(static_cast<Attendant::Client&>(*worker), worker->process_, *worker->session_);
+  worker->attendant_storage_ =
+      std::make_unique<Attendant>(static_cast<Attendant::Client&>(*worker), worker->process_, *worker->session_);
   worker->attendant_.store(worker->attendant_storage_.get());
   if (!early.empty()) worker->wrote(wire::Stream::err, early);
   return worker;
@@ -91,7 +90,8 @@ void Worker::stop() noexcept {
       wait(death_patience);
     }
   }
-  // Callbacks still running refer to what their owner is about to destroy. One that stops its own worker isn't waited for.
+  // Callbacks still running refer to what their owner is about to destroy. One that stops its own worker isn't waited
+  // for.
   if (session_->current() == 0) changed_.wait_for(lock, death_patience, [&] { return callbacks_ == 0; });
   lock.unlock();
   {
@@ -131,7 +131,8 @@ void Worker::throw_died() {
 
 void Worker::check_usable() const {
   if (!made_in_.same_process()) {
-    throw Error(ErrorKind::invalid, "this process was forked from the one that started the Python worker: start one here");
+    throw Error(ErrorKind::invalid,
+                "this process was forked from the one that started the Python worker: start one here");
   }
 }
 
@@ -174,9 +175,12 @@ Value Worker::run(const Request& request) {
   Held held;  // without a limit the caller's arguments outlive the call
   start_call(call, request, request.want == Want::object, Session::Sending::now, limit ? &held : nullptr);
   switch (session_->wait(call, limit)) {
-    case Session::Outcome::answered: return result_of(call.take_answer());
-    case Session::Outcome::timed_out: give_up(call, std::move(held));
-    case Session::Outcome::closed: break;
+    case Session::Outcome::answered:
+      return result_of(call.take_answer());
+    case Session::Outcome::timed_out:
+      give_up(call, std::move(held));
+    case Session::Outcome::closed:
+      break;
   }
   throw_died();
 }
@@ -265,8 +269,9 @@ std::uint64_t Worker::object_id(const ObjectState& state) {
   if (state.form() == ObjectState::Form::remote) {
     const auto& remote = static_cast<const RemoteObject&>(state);
     if (remote.peer().get() != this) {
-      throw Error(ErrorKind::invalid,
-                  "an Object can only be used with the Python it came from, while that worker lives; this one is of another");
+      throw Error(
+          ErrorKind::invalid,
+          "an Object can only be used with the Python it came from, while that worker lives; this one is of another");
     }
     return remote.id();
   }

@@ -1,6 +1,6 @@
-// Worker: one Python process as the host sees it, from its start to its end; never started again. It asks (Peer), serves
-// what Python asks of C++ (Session::Side), and knows what handles mean there (Linkage). Shared by the Python that
-// started it, which also ends it, and by every handle to its objects. Any thread.
+// Worker: one Python process as the host sees it, from its start to its end; never started again. It asks (Peer),
+// serves what Python asks of C++ (Session::Side), and knows what handles mean there (Linkage). Shared by the Python
+// that started it, which also ends it, and by every handle to its objects. Any thread.
 #pragma once
 
 #include "attendant.hpp"

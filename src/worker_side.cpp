@@ -79,8 +79,7 @@ void Worker::unattended(Message request) {
   // std::function must be copyable; a Message isn't.
   auto shared = std::make_shared<Message>(std::move(request));
   if (auto self = weak_from_this().lock()) {
-    ElasticExecutor::instance().post(
-        [self = std::move(self), shared] { self->session_->run(std::move(*shared)); });
+    ElasticExecutor::instance().post([self = std::move(self), shared] { self->session_->run(std::move(*shared)); });
   }
 }
 
@@ -127,7 +126,8 @@ void Worker::discard(const Message& answer) noexcept {
   try {
     if (failure != nullptr && failure->exceptions() != nullptr) {
       for (const auto* exception : *failure->exceptions()) {
-        if (exception->object() != 0 && exception->object() != failure->id()) session_->release_object(exception->object());
+        if (exception->object() != 0 && exception->object() != failure->id())
+          session_->release_object(exception->object());
       }
     }
     ValueReader reader(reply != nullptr ? reply->values() : nullptr);
@@ -144,9 +144,14 @@ void Worker::discard(const Message& answer) noexcept {
           break;
         case wire::Kind::string:
         case wire::Kind::bytes:
-        case wire::Kind::big_integer: reader.text(node); break;
-        case wire::Kind::complex: reader.imaginary(); break;
-        default: break;
+        case wire::Kind::big_integer:
+          reader.text(node);
+          break;
+        case wire::Kind::complex:
+          reader.imaginary();
+          break;
+        default:
+          break;
       }
     }
   } catch (const std::exception& error) {

@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <xtensor/xmath.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xbuilder.hpp>
 #include <xtensor/xmanipulation.hpp>
+#include <xtensor/xmath.hpp>
 #include <xtensor/xtensor.hpp>
 #include <xtensor/xview.hpp>
 
@@ -357,10 +357,9 @@ TEST(Array, ReadOnlyOnesAreReadThroughConst) {
 
 template <class T>
 class ArrayElements : public testing::Test {};
-using ElementTypes =
-    testing::Types<bool, char, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t,
-                   std::int64_t, std::uint64_t, long, unsigned long long, float, double, std::complex<float>,
-                   std::complex<double>>;
+using ElementTypes = testing::Types<bool, char, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t, std::int32_t,
+                                    std::uint32_t, std::int64_t, std::uint64_t, long, unsigned long long, float, double,
+                                    std::complex<float>, std::complex<double>>;
 TYPED_TEST_SUITE(ArrayElements, ElementTypes);
 
 TYPED_TEST(ArrayElements, AreAssignedThroughViewAndFlat) {

@@ -63,7 +63,8 @@ class ChildProcess {
 // Runs the function in a child and returns what wait() does.
 int in_child(const std::function<int()>& body);
 
-// For a process with one thread: gives it a /dev/shm of its own with room for that many bytes. False where the system doesn't allow it.
+// For a process with one thread: gives it a /dev/shm of its own with room for that many bytes. False where the system
+// doesn't allow it.
 bool private_shared_memory(std::size_t bytes);
 
 // The names in /dev/shm that contain the text.

@@ -18,8 +18,9 @@ int main(int argc, char** argv) {
   setenv("PY4CPP_PYTHON", test::test_python().c_str(), /*overwrite=*/0);
   setenv("PY4CPP_CONFIG", (test::source_dir() / "tests/no_config.toml").c_str(), /*overwrite=*/1);
 
-  // Where the system allows it, this process has a /dev/shm of its own, as large as the machine's: what the tests beside
-  // it leave for a while, or sweep, is not seen here. Elsewhere the check for leftovers tells names apart as it can.
+  // Where the system allows it, this process has a /dev/shm of its own, as large as the machine's: what the tests
+  // beside it leave for a while, or sweep, is not seen here. Elsewhere the check for leftovers tells names apart as it
+  // can.
   struct statvfs shared_memory {};
   if (statvfs("/dev/shm", &shared_memory) == 0) {
     test::private_shared_memory(shared_memory.f_blocks * shared_memory.f_frsize);

@@ -161,10 +161,10 @@ TEST_F(ObjectTest, NamesTheTypeOfWhatDoesNotConvert) {
 
 TEST_F(ObjectTest, SaysWhichNumpyCallToMake) {
   const Value handle(peer_->object(7));
-  peer_->answer(handle);             // fetched
-  peer_->answer(handle);             // numpy.asarray
-  peer_->answer(peer_->object(9));   // .dtype
-  peer_->answer("<M8[ns]");          // .str
+  peer_->answer(handle);            // fetched
+  peer_->answer(handle);            // numpy.asarray
+  peer_->answer(peer_->object(9));  // .dtype
+  peer_->answer("<M8[ns]");         // .str
   try {
     handle.as<Array<double>>();
     FAIL();

@@ -159,7 +159,7 @@ TEST_F(SessionOutput, AFloodDoesNotKeepTheOneThatPrints) {
       }
     }
   });
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(pair_.host.ask("twice", {i}), 2 * i);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pair_.host.ask("twice", {i}), 2 * i);  // behind thousands of lines each
   stop = true;
   flood.join();
 }

@@ -190,7 +190,9 @@ TEST(Value, PrintsAsPythonDoes) {
   EXPECT_EQ(text(std::complex<double>(1, -2)), "(1-2j)");
   EXPECT_EQ(text(std::complex<double>(0, 2.5)), "2.5j");
   EXPECT_EQ(text("it's"), "\"it's\"");
-  EXPECT_EQ(text("a\n\t\\\x01" "é'\""), "'a\\n\\t\\\\\\x01é\\'\"'");
+  EXPECT_EQ(text("a\n\t\\\x01"
+                 "é'\""),
+            "'a\\n\\t\\\\\\x01é\\'\"'");
   EXPECT_EQ(text("\xed\xa0\x80"), "'\\ud800'") << "a lone surrogate";
   EXPECT_EQ(text("\xff"), "'\\xff'") << "no UTF-8 at all";
   EXPECT_EQ(text(std::string("a\0b", 3)), "'a\\x00b'");
@@ -248,7 +250,9 @@ TEST(Value, SaysWhichItemIsMissing) {
   };
   EXPECT_EQ(failure([] { return Value(List{1, 2})[5]; }), "[5]: expected an index of a list of 2, found 5");
   EXPECT_EQ(failure([] { return Value(List{1, 2})[-3]; }), "[-3]: expected an index of a list of 2, found -3");
-  EXPECT_EQ(failure([] { return Value(Dict{{"a", 1}})["b"]; }),
+  EXPECT_EQ(failure([] {
+              return Value(Dict{{"a", 1}})["b"];
+            }),
             "['b']: expected a key of the dict, found none that is equal");
   EXPECT_NE(failure([] { return Value(List{1})["b"]; }).find("as the index of a list"), std::string::npos);
   EXPECT_NE(failure([] { return Value(5)[0]; }).find("has no items"), std::string::npos);
@@ -274,11 +278,21 @@ TEST(Value, HandlesAMillionNestsOfEveryKind) {
     Value value(1);
     for (std::size_t i = 0; i < deep; ++i) {
       switch (i % 5) {
-        case 0: value = Value(Tuple{std::move(value)}); break;
-        case 1: value = Value(Set{std::move(value)}); break;
-        case 2: value = Value(Dict{{"k", value}}); break;
-        case 3: value = Value(Dict{{value, "v"}}); break;
-        default: value = Value(List{0, std::move(value), 2}); break;
+        case 0:
+          value = Value(Tuple{std::move(value)});
+          break;
+        case 1:
+          value = Value(Set{std::move(value)});
+          break;
+        case 2:
+          value = Value(Dict{{"k", value}});
+          break;
+        case 3:
+          value = Value(Dict{{value, "v"}});
+          break;
+        default:
+          value = Value(List{0, std::move(value), 2});
+          break;
       }
     }
     return value;

@@ -1,96 +1,196 @@
 // Snippets of the API's description that exist so far, word for word: that this compiles is the test. It is not run.
-#include <py4cpp/py4cpp.hpp>
-#include <xtensor/xrandom.hpp>
 #include <iostream>
+#include <py4cpp/py4cpp.hpp>
 #include <thread>
-using namespace py4cpp::literals; using namespace std::chrono_literals;
+#include <xtensor/xrandom.hpp>
+using namespace py4cpp::literals;
+using namespace std::chrono_literals;
 #define USE(...) (void)(__VA_ARGS__)
 
 // 1
 void s1() {
   py4cpp::Python py;
   { py4cpp::Python py{py4cpp::Config{.python = "/opt/venv/bin/python3"}}; }
-  py.alive();  py.pid();  py.stop();  py.start();  py.start_if_not_alive();
-  py4cpp::VersionInfo v = py.version_info(); USE(v.major + v.minor + v.micro + v.serial); std::string rl = v.releaselevel;
-  py.chdir("/data");  py.cwd();
+  py.alive();
+  py.pid();
+  py.stop();
+  py.start();
+  py.start_if_not_alive();
+  py4cpp::VersionInfo v = py.version_info();
+  USE(v.major + v.minor + v.micro + v.serial);
+  std::string rl = v.releaselevel;
+  py.chdir("/data");
+  py.cwd();
   py.interrupt();
-  py4cpp::Stats s = py.stats(); USE(s.calls + s.arrays_shared + s.arrays_copied + s.bytes_shared + s.bytes_copied + s.live_objects + s.live_segments);
+  py4cpp::Stats s = py.stats();
+  USE(s.calls + s.arrays_shared + s.arrays_copied + s.bytes_shared + s.bytes_copied + s.live_objects + s.live_segments);
 }
 
 // 2
 void s2(py4cpp::Python& py) {
-  int  two  = py.eval<int>("1 + 1"); USE(two);
-  auto s    = py.eval<std::string>("'abc' + 'def'");
+  int two = py.eval<int>("1 + 1");
+  USE(two);
+  auto s = py.eval<std::string>("'abc' + 'def'");
   py4cpp::Value any = py.eval("[1, 2.5, 'x', None]");
-  double y  = py.eval<double>("a * x + b", "a"_a = 2.0, "x"_a = 3.0, "b"_a = 1); USE(y);
+  double y = py.eval<double>("a * x + b", "a"_a = 2.0, "x"_a = 3.0, "b"_a = 1);
+  USE(y);
   py.exec("import math\ndef area(r):\n    return math.pi * r * r");
   py.exec("total = sum(xs)", "xs"_a = std::vector{1, 2, 3});
-  py.set("a", 5);  py.set("d['k']", 7);  py.set("obj.attr", "text");
+  py.set("a", 5);
+  py.set("d['k']", 7);
+  py.set("obj.attr", "text");
   py.eval("n", py4cpp::kw("n", 3));
 }
 
 // 3
 void s3(py4cpp::Python& py, py4cpp::Array<double> X, xt::xarray<double> Y, py4cpp::Object o1, py4cpp::Object o2) {
   std::vector<int> v;
-  auto n    = py.call<long>("int", "5"); USE(n);
-  auto root = py.call<double>("math.sqrt", 42); USE(root);
-  auto srt  = py.call<std::vector<int>>("sorted", v, "reverse"_a = true);
-  auto hi   = py.call<std::string>([](std::string x) { return x + " from C++"; }, "hello");
-  auto up   = py.method<std::string>("abc", "upper");
-  auto re   = py.attr<double>(std::complex<double>{1, 2}, "real"); USE(re);
+  auto n = py.call<long>("int", "5");
+  USE(n);
+  auto root = py.call<double>("math.sqrt", 42);
+  USE(root);
+  auto srt = py.call<std::vector<int>>("sorted", v, "reverse"_a = true);
+  auto hi = py.call<std::string>([](std::string x) { return x + " from C++"; }, "hello");
+  auto up = py.method<std::string>("abc", "upper");
+  auto re = py.attr<double>(std::complex<double>{1, 2}, "real");
+  USE(re);
   py4cpp::Object model = py.call<py4cpp::Object>("sklearn.linear_model.LinearRegression");
   model.method("fit", X, Y);
-  auto coef  = model.attr<py4cpp::Array<double>>("coef_");
+  auto coef = model.attr<py4cpp::Array<double>>("coef_");
   model.set_attr("n_jobs", 2);
-  model.slots();  model.methods();
+  model.slots();
+  model.methods();
   py4cpp::Object f = py.eval<py4cpp::Object>("lambda x: 2 * x");
-  f(3).as<int>();  f.call<int>(3);
+  f(3).as<int>();
+  f.call<int>(3);
   py4cpp::Object d = py.eval<py4cpp::Object>("{'a': [1, 2, 3]}");
-  d.item<int>("a"); d.set_item("b", 4); d.del_item("a"); d.len(); d.contains("b");
-  for (py4cpp::Value x : py.eval<py4cpp::Object>("range(10)")) { }
-  d.str(); d.repr(); d.type();
+  d.item<int>("a");
+  d.set_item("b", 4);
+  d.del_item("a");
+  d.len();
+  d.contains("b");
+  for (py4cpp::Value x : py.eval<py4cpp::Object>("range(10)")) {
+  }
+  d.str();
+  d.repr();
+  d.type();
   d.as<std::map<std::string, int>>();
-  py4cpp::Object np = py.import("numpy");  np.method<double>("float64", 42.0);  py.reload(np);
+  py4cpp::Object np = py.import("numpy");
+  np.method<double>("float64", 42.0);
+  py.reload(np);
   std::string text = py.help("math.sqrt");
-  auto o3 = o1 + o2;  bool less = (o1 < o2); USE(less);
-  py4cpp::Slice{1, 10, 2};  py4cpp::Slice{std::nullopt, 10, 2};
-  py4cpp::Object o4 = o3; 
+  auto o3 = o1 + o2;
+  bool less = (o1 < o2);
+  USE(less);
+  py4cpp::Slice{1, 10, 2};
+  py4cpp::Slice{std::nullopt, 10, 2};
+  py4cpp::Object o4 = o3;
 }
 
 // 5
 void s5(py4cpp::Python& py, py4cpp::Value v, py4cpp::Value other) {
-  v.is<std::string>();  v.as<int>();  v.kind();  USE(v == other);  v.size();  v[0];  v["key"];  to_string(v);
+  v.is<std::string>();
+  v.as<int>();
+  v.kind();
+  USE(v == other);
+  v.size();
+  v[0];
+  v["key"];
+  to_string(v);
 }
-struct Point { double x, y; };
-template <> struct py4cpp::Convert<Point> { static Value to(const Point& p) { return Value(Tuple{p.x, p.y}); } static Point from(const Value& v) { return {v[0].as<double>(), v[1].as<double>()}; } };
-void s5b(py4cpp::Python& py) { py.call("print", Point{1, 2}); auto p = py.eval<Point>("(1, 2)"); auto ps = py.eval<std::vector<Point>>("[(1, 2)]"); USE(p.x); }
+struct Point {
+  double x, y;
+};
+template <>
+struct py4cpp::Convert<Point> {
+  static Value to(const Point& p) { return Value(Tuple{p.x, p.y}); }
+  static Point from(const Value& v) { return {v[0].as<double>(), v[1].as<double>()}; }
+};
+void s5b(py4cpp::Python& py) {
+  py.call("print", Point{1, 2});
+  auto p = py.eval<Point>("(1, 2)");
+  auto ps = py.eval<std::vector<Point>>("[(1, 2)]");
+  USE(p.x);
+}
 
 // 6
 void s6(py4cpp::Python& py) {
   py4cpp::Array<float> x = py.array<float>({64, 3, 224, 224});
   x.view() = xt::random::rand<float>({64, 3, 224, 224});
   auto y = py.call<py4cpp::Array<float>>("preprocess", x);
-  double m = xt::mean(y.view())(); USE(m);
-  x.data(); x.shape(); x.strides(); x.size(); x.nbytes(); x.dtype(); x.writable(); x.contiguous(); x.shared(); x.flat();
-  py4cpp::Array<const float> ro = py.eval<py4cpp::Array<const float>>("ro"); USE(ro.view()(0));
-  py4cpp::AnyArray a = y;  a.dtype();  a.as<float>();
-  auto z = py.call<double>("numpy.sum", xt::xarray<double>{{1, 2}, {3, 4}}); USE(z);
+  double m = xt::mean(y.view())();
+  USE(m);
+  x.data();
+  x.shape();
+  x.strides();
+  x.size();
+  x.nbytes();
+  x.dtype();
+  x.writable();
+  x.contiguous();
+  x.shared();
+  x.flat();
+  py4cpp::Array<const float> ro = py.eval<py4cpp::Array<const float>>("ro");
+  USE(ro.view()(0));
+  py4cpp::AnyArray a = y;
+  a.dtype();
+  a.as<float>();
+  auto z = py.call<double>("numpy.sum", xt::xarray<double>{{1, 2}, {3, 4}});
+  USE(z);
 }
 
 // 10
 void s10() {
   py4cpp::Config c = py4cpp::Config::load();
-  c.set("inline_limit", "16384");  c.get("python");  c.save();  py4cpp::Config::path();
-  py4cpp::Config all{.python = "p", .inline_limit = 1, .shared_memory_limit = 1, .cache_limit = 1, .spin = 5us, .timeout = 2s, .start_timeout = 1s, .stop_timeout = 1s,
-    .restart = py4cpp::Restart::never, .working_directory = "/", .environment = {{"A", "b"}}, .startup = "x = 1", .on_stdout = nullptr, .on_stderr = [](std::string_view) {}};
+  c.set("inline_limit", "16384");
+  c.get("python");
+  c.save();
+  py4cpp::Config::path();
+  py4cpp::Config all{.python = "p",
+                     .inline_limit = 1,
+                     .shared_memory_limit = 1,
+                     .cache_limit = 1,
+                     .spin = 5us,
+                     .timeout = 2s,
+                     .start_timeout = 1s,
+                     .stop_timeout = 1s,
+                     .restart = py4cpp::Restart::never,
+                     .working_directory = "/",
+                     .environment = {{"A", "b"}},
+                     .startup = "x = 1",
+                     .on_stdout = nullptr,
+                     .on_stderr = [](std::string_view) {}};
 }
 
 // 11
 void s11(py4cpp::Python& py) {
-  try { py.eval("{}['x']"); } catch (const py4cpp::errors::LookupError& e) { std::cerr << e.traceback(); }
-  catch (const py4cpp::PythonError& e) { USE(e.kind() == py4cpp::ErrorKind::raised); const std::string& type = e.type(); const std::string& m = e.message(); const py4cpp::PythonError* c = e.cause(); USE(c); e.context(); e.notes(); e.matches("LookupError"); py4cpp::Object o = e.object(); USE(type + m); }
-  catch (const py4cpp::WorkerDied& e) { std::optional<int> x = e.exit_code(), s = e.signal(); USE(x); USE(s); std::string t = e.stderr_tail(); }
-  catch (const py4cpp::ConversionError& e) { std::cerr << e.path() << e.expected() << e.found(); }
-  catch (const py4cpp::OutOfSharedMemory& e) { std::cerr << e.asked() << e.available(); }
-  catch (const py4cpp::TimedOut&) {} catch (const py4cpp::ConfigError&) {} catch (const py4cpp::Error& e) { USE(e.kind() == py4cpp::ErrorKind::bug); }
+  try {
+    py.eval("{}['x']");
+  } catch (const py4cpp::errors::LookupError& e) {
+    std::cerr << e.traceback();
+  } catch (const py4cpp::PythonError& e) {
+    USE(e.kind() == py4cpp::ErrorKind::raised);
+    const std::string& type = e.type();
+    const std::string& m = e.message();
+    const py4cpp::PythonError* c = e.cause();
+    USE(c);
+    e.context();
+    e.notes();
+    e.matches("LookupError");
+    py4cpp::Object o = e.object();
+    USE(type + m);
+  } catch (const py4cpp::WorkerDied& e) {
+    std::optional<int> x = e.exit_code(), s = e.signal();
+    USE(x);
+    USE(s);
+    std::string t = e.stderr_tail();
+  } catch (const py4cpp::ConversionError& e) {
+    std::cerr << e.path() << e.expected() << e.found();
+  } catch (const py4cpp::OutOfSharedMemory& e) {
+    std::cerr << e.asked() << e.available();
+  } catch (const py4cpp::TimedOut&) {
+  } catch (const py4cpp::ConfigError&) {
+  } catch (const py4cpp::Error& e) {
+    USE(e.kind() == py4cpp::ErrorKind::bug);
+  }
 }

@@ -124,8 +124,9 @@ TEST_F(Objects, HaveOperators) {
 }
 
 TEST_F(Objects, AreReleasedWithTheirLastCopy) {
-  py.exec("import weakref\nclass C: pass\nalive = []\n"
-          "def make():\n    c = C()\n    alive.append(weakref.ref(c))\n    return c");
+  py.exec(
+      "import weakref\nclass C: pass\nalive = []\n"
+      "def make():\n    c = C()\n    alive.append(weakref.ref(c))\n    return c");
   {
     const Object first = py.call<Object>("make");
     const Object copy = first;
@@ -163,7 +164,8 @@ TEST_F(Objects, TheGuardKeepsResultsInPython) {
 using Chains = PairTest;
 
 TEST_F(Chains, RunInOneRoundTrip) {
-  EXPECT_EQ(py.chain("numpy.random").call_method("default_rng", 42).call_method("random", 5).attr("size").get<int>(), 5);
+  EXPECT_EQ(py.chain("numpy.random").call_method("default_rng", 42).call_method("random", 5).attr("size").get<int>(),
+            5);
   EXPECT_EQ(py.chain(Value("hello {0}")).call_method("format", "world").call_method("capitalize").get<std::string>(),
             "Hello world");
   const Object l = py.eval<Object>("[0, 1, 2, 3]");

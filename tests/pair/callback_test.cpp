@@ -43,9 +43,10 @@ TEST_F(Callbacks, ErrorsCrossBothWays) {
   py.export_function("fail", [] { throw Mine(); });
   EXPECT_THROW(py.eval("fail()"), Mine);  // uncaught in Python: itself
   EXPECT_EQ(py.eval<std::string>("(lambda: 1)() and (__import__('py4cpp') and 'x')"), "x");
-  py.exec("import py4cpp\n"
-          "try:\n    fail()\n"
-          "except py4cpp.HostError as e:\n    seen = str(e)");
+  py.exec(
+      "import py4cpp\n"
+      "try:\n    fail()\n"
+      "except py4cpp.HostError as e:\n    seen = str(e)");
   EXPECT_EQ(py.eval<std::string>("seen"), "mine");
   py.export_function("raise_in_python", [&] { py.eval("{}['k']"); });
   py.exec("try:\n    raise_in_python()\nexcept KeyError as e:\n    key = e.args[0]");
@@ -56,13 +57,17 @@ TEST_F(Callbacks, ErrorsCrossBothWays) {
 
 TEST_F(Callbacks, MayBeCalledByPythonsThreads) {
   std::atomic<int> sum{0};
-  py.export_function("add", [&](int x) { sum += x; return x; });
-  py.exec("import threading\n"
-          "results = []\n"
-          "def work(k):\n    for i in range(20): results.append(add(k))\n"
-          "threads = [threading.Thread(target=work, args=(k,)) for k in range(12)]\n"
-          "for t in threads: t.start()\n"
-          "for t in threads: t.join()");
+  py.export_function("add", [&](int x) {
+    sum += x;
+    return x;
+  });
+  py.exec(
+      "import threading\n"
+      "results = []\n"
+      "def work(k):\n    for i in range(20): results.append(add(k))\n"
+      "threads = [threading.Thread(target=work, args=(k,)) for k in range(12)]\n"
+      "for t in threads: t.start()\n"
+      "for t in threads: t.join()");
   EXPECT_EQ(sum, 20 * 66);
   EXPECT_EQ(py.eval<int>("len(results)"), 240);
 }
@@ -105,7 +110,10 @@ TEST_F(Callbacks, RunOnTheThreadThatWaits) {
 
 TEST_F(Callbacks, OfAnAsyncCallRunThoughNobodyWaits) {
   std::atomic<bool> called{false};
-  const auto f = py.call_async<int>(std::function<int()>([&] { called = true; return 9; }));
+  const auto f = py.call_async<int>(std::function<int()>([&] {
+    called = true;
+    return 9;
+  }));
   while (!called) std::this_thread::yield();
   EXPECT_EQ(f.get(), 9);
 }

@@ -34,10 +34,11 @@ TEST_F(Errors, OfUsersClassesAreTheirFirstBuiltin) {
 }
 
 TEST_F(Errors, HaveCausesContextsAndNotes) {
-  py.exec("def f():\n"
-          "    try:\n        1 / 0\n"
-          "    except ZeroDivisionError as e:\n"
-          "        x = ValueError('outer')\n        x.add_note('a note')\n        raise x from e");
+  py.exec(
+      "def f():\n"
+      "    try:\n        1 / 0\n"
+      "    except ZeroDivisionError as e:\n"
+      "        x = ValueError('outer')\n        x.add_note('a note')\n        raise x from e");
   const auto e = thrown_by<errors::ValueError>([&] { py.call("f"); });
   ASSERT_NE(e.cause(), nullptr);
   EXPECT_EQ(e.cause()->type(), "ZeroDivisionError");
@@ -54,9 +55,10 @@ TEST_F(Errors, KeepTheirObject) {
 }
 
 TEST_F(Errors, OfEveryKindLeaveTheWorkerUsable) {
-  for (const char* code : {"raise KeyboardInterrupt", "raise SystemExit", "raise GeneratorExit", "raise StopIteration",
-                           "raise MemoryError", "raise ExceptionGroup('g', [ValueError(1)])", "def f(): f()\nf()",
-                           "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "raise 3", "import nothing_here"}) {
+  for (const char* code :
+       {"raise KeyboardInterrupt", "raise SystemExit", "raise GeneratorExit", "raise StopIteration",
+        "raise MemoryError", "raise ExceptionGroup('g', [ValueError(1)])", "def f(): f()\nf()",
+        "class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "raise 3", "import nothing_here"}) {
     EXPECT_THROW(py.exec(code), PythonError) << code;
     EXPECT_EQ(py.eval<int>("1"), 1) << code;
   }

@@ -65,8 +65,8 @@ class Load {
  public:
   explicit Load(py4cpp::Python& py) : py_(py) {
     py_.exec("def apply(f, n):\n    return sum(f(i) for i in range(n))\n");
-    for (const auto work : {&Load::calls, &Load::futures, &Load::arrays_to_python, &Load::arrays_from_python,
-                            &Load::callbacks}) {
+    for (const auto work :
+         {&Load::calls, &Load::futures, &Load::arrays_to_python, &Load::arrays_from_python, &Load::callbacks}) {
       threads_.emplace_back([this, work] { repeat(work); });
     }
   }
@@ -287,18 +287,19 @@ TEST_F(KilledHost, WhileTheWorkerIgnoresSignals) {
   ChildProcess host([](Talk& talk) {
     py4cpp::Python py{config()};
     talk.send(Told{py.pid()});
-    py.exec("import signal\n"
-            "for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}:\n"
-            "    try:\n"
-            "        signal.signal(number, signal.SIG_IGN)\n"
-            "    except OSError:\n"
-            "        pass\n"
-            "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
-            "while True:\n"
-            "    try:\n"
-            "        while True: pass\n"
-            "    except BaseException:\n"
-            "        pass\n");
+    py.exec(
+        "import signal\n"
+        "for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}:\n"
+        "    try:\n"
+        "        signal.signal(number, signal.SIG_IGN)\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n"
+        "while True:\n"
+        "    try:\n"
+        "        while True: pass\n"
+        "    except BaseException:\n"
+        "        pass\n");
     return 1;
   });
   kill_and_look(host, 100ms);

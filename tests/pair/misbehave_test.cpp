@@ -27,12 +27,13 @@ TEST(MisbehavingOutput, AMebibyteOnEachStream) {
   c.on_stderr = [&](std::string_view text) { err += text.size(); };
   {
     py4cpp::Python py{c};
-    py.exec("import os, sys\n"
-            "line = 'x' * 1023 + '\\n'\n"
-            "for _ in range(1024):\n"
-            "    sys.stdout.write(line)\n"
-            "    sys.stderr.write(line)\n"
-            "sys.stderr.flush()");
+    py.exec(
+        "import os, sys\n"
+        "line = 'x' * 1023 + '\\n'\n"
+        "for _ in range(1024):\n"
+        "    sys.stdout.write(line)\n"
+        "    sys.stderr.write(line)\n"
+        "sys.stderr.flush()");
     EXPECT_EQ(out, std::size_t{1} << 20);
     py.exec("for _ in range(1024): os.write(1, line.encode()); os.write(2, line.encode())");
     EXPECT_EQ(py.eval<int>("1"), 1);
@@ -104,11 +105,12 @@ TEST_F(Misbehaving, ClosesTheStandardStreams) {
 }
 
 TEST_F(Misbehaving, OpensAsMuchAsItMay) {
-  EXPECT_THROW(py.exec("import os, resource\n"
-                       "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
-                       "files = []\n"
-                       "while True: files.append(open('/dev/null'))"),
-               py4cpp::errors::OSError);
+  EXPECT_THROW(
+      py.exec("import os, resource\n"
+              "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))\n"
+              "files = []\n"
+              "while True: files.append(open('/dev/null'))"),
+      py4cpp::errors::OSError);
   EXPECT_EQ(py.eval<int>("len(files) > 0"), 1);
   py.exec("files.clear()");
 }
@@ -117,10 +119,11 @@ TEST_F(Misbehaving, OpensAsMuchAsItMay) {
 
 TEST_F(Misbehaving, ForksAChildThatExits) {
   EXPECT_EQ(py.eval<int>("7"), 7);
-  py.exec("import os\n"
-          "child = os.fork()\n"
-          "if child == 0: os._exit(5)\n"
-          "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
+  py.exec(
+      "import os\n"
+      "child = os.fork()\n"
+      "if child == 0: os._exit(5)\n"
+      "code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
   EXPECT_EQ(py.eval<int>("code"), 5);
 }
 
@@ -128,12 +131,14 @@ TEST_F(Misbehaving, ForksAChildThatComesBack) {
   for (const char* end : {"pass", "raise SystemExit(0)"}) {
     py.exec(std::string("import os\n"
                         "child = os.fork()\n"
-                        "if child == 0: ") + end + "\nelse: code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
+                        "if child == 0: ") +
+            end + "\nelse: code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
     EXPECT_EQ(py.eval<int>("code"), 0);
   }
-  py.exec("child = os.fork()\n"
-          "if child == 0: raise SystemExit(9)\n"
-          "else: code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
+  py.exec(
+      "child = os.fork()\n"
+      "if child == 0: raise SystemExit(9)\n"
+      "else: code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
   EXPECT_EQ(py.eval<int>("code"), 9);
 }
 
@@ -178,12 +183,13 @@ TEST_F(Misbehaving, RunsPrograms) {
 
 TEST_F(Misbehaving, RunsAPoolOfProcesses) {
   for (const char* method : {"fork", "spawn"}) {
-    py.exec("import multiprocessing\n"
-            "with multiprocessing.get_context(method).Pool(2) as pool:\n"
-            "    result = pool.map(abs, [-1, -2, -3])\n"
-            "    pool.close()\n"
-            "    pool.join()",
-            "method"_a = method);
+    py.exec(
+        "import multiprocessing\n"
+        "with multiprocessing.get_context(method).Pool(2) as pool:\n"
+        "    result = pool.map(abs, [-1, -2, -3])\n"
+        "    pool.close()\n"
+        "    pool.join()",
+        "method"_a = method);
     EXPECT_EQ(py.eval<std::vector<int>>("result"), (std::vector<int>{1, 2, 3})) << method;
   }
 }
@@ -225,10 +231,11 @@ TEST_F(Misbehaving, RecursesTooDeep) {
 
 TEST_F(Misbehaving, RaisesWhatCannotBeShown) {
   const auto error = thrown_by<py4cpp::PythonError>([&] {
-    py.exec("class Mute(ValueError):\n"
-            "    def __str__(self): raise RuntimeError('no')\n"
-            "    __repr__ = __str__\n"
-            "raise Mute");
+    py.exec(
+        "class Mute(ValueError):\n"
+        "    def __str__(self): raise RuntimeError('no')\n"
+        "    __repr__ = __str__\n"
+        "raise Mute");
   });
   EXPECT_TRUE(error.matches("ValueError"));
   EXPECT_FALSE(error.message().empty());
@@ -251,8 +258,8 @@ TEST_F(Misbehaving, RaisesWhatCannotBeShown) {
 
 TEST_F(Misbehaving, RaisesALotOfText) {
   constexpr std::size_t bound = std::size_t{3} << 20;
-  const auto error = thrown_by<py4cpp::errors::ValueError>(
-      [&] { py.exec("raise ValueError('head' + 'x' * 10_000_000 + 'tail')"); });
+  const auto error =
+      thrown_by<py4cpp::errors::ValueError>([&] { py.exec("raise ValueError('head' + 'x' * 10_000_000 + 'tail')"); });
   EXPECT_LT(error.message().size(), bound);
   EXPECT_TRUE(error.message().starts_with("head"));
   EXPECT_TRUE(error.message().ends_with("tail"));
@@ -260,9 +267,10 @@ TEST_F(Misbehaving, RaisesALotOfText) {
   EXPECT_LT(std::string_view(error.what()).size(), bound);
 
   const auto noted = thrown_by<py4cpp::errors::ValueError>([&] {
-    py.exec("error = ValueError('short')\n"
-            "for i in range(2000): error.add_note('y' * 1000000 if i < 10 else 'z')\n"
-            "raise error");
+    py.exec(
+        "error = ValueError('short')\n"
+        "for i in range(2000): error.add_note('y' * 1000000 if i < 10 else 'z')\n"
+        "raise error");
   });
   std::size_t size = 0;
   for (const std::string& note : noted.notes()) size += note.size();
@@ -272,12 +280,13 @@ TEST_F(Misbehaving, RaisesALotOfText) {
 
 TEST_F(Misbehaving, RaisesLongChains) {
   const auto error = thrown_by<py4cpp::PythonError>([&] {
-    py.exec("error = None\n"
-            "for i in range(10000):\n"
-            "    next_error = ValueError(i)\n"
-            "    next_error.__cause__ = error\n"
-            "    error = next_error\n"
-            "raise error");
+    py.exec(
+        "error = None\n"
+        "for i in range(10000):\n"
+        "    next_error = ValueError(i)\n"
+        "    next_error.__cause__ = error\n"
+        "    error = next_error\n"
+        "raise error");
   });
   EXPECT_EQ(error.message(), "9999");
   int length = 0;
@@ -288,10 +297,11 @@ TEST_F(Misbehaving, RaisesLongChains) {
 
 TEST_F(Misbehaving, RaisesChainsWithoutEnd) {
   const auto error = thrown_by<py4cpp::errors::ValueError>([&] {
-    py.exec("a, b = ValueError('a'), KeyError('b')\n"
-            "a.__cause__, a.__context__ = b, b\n"
-            "b.__cause__, b.__context__ = a, b\n"
-            "raise a");
+    py.exec(
+        "a, b = ValueError('a'), KeyError('b')\n"
+        "a.__cause__, a.__context__ = b, b\n"
+        "b.__cause__, b.__context__ = a, b\n"
+        "raise a");
   });
   ASSERT_NE(error.cause(), nullptr);
   EXPECT_EQ(error.cause()->type(), "KeyError");
@@ -361,10 +371,11 @@ TEST(Unresponsive, InALoopOfC) {
 
 TEST(Unresponsive, RefusesToBeInterrupted) {
   py4cpp::Python py{impatient()};
-  const auto f = py.exec_async("while True:\n"
-                               "    try:\n"
-                               "        while True: sum(range(10))\n"
-                               "    except BaseException: pass");
+  const auto f = py.exec_async(
+      "while True:\n"
+      "    try:\n"
+      "        while True: sum(range(10))\n"
+      "    except BaseException: pass");
   EXPECT_FALSE(f.wait_for(100ms));  // it is in its loop by then
   py.interrupt();
   EXPECT_FALSE(f.wait_for(100ms));
@@ -374,9 +385,10 @@ TEST(Unresponsive, RefusesToBeInterrupted) {
 
 TEST(Unresponsive, HangsWhenItEnds) {
   py4cpp::Python py{impatient()};
-  py.exec("import atexit, threading, time\n"
-          "atexit.register(time.sleep, 60)\n"
-          "threading.Thread(target=time.sleep, args=(60,)).start()");
+  py.exec(
+      "import atexit, threading, time\n"
+      "atexit.register(time.sleep, 60)\n"
+      "threading.Thread(target=time.sleep, args=(60,)).start()");
   py.stop();
   EXPECT_FALSE(py.alive());
 }
@@ -396,8 +408,8 @@ void expect_invalid(const std::function<void()>& f) {
 TEST(ForkedHost, HasNoPartInTheWorker) {
   auto py = std::make_unique<py4cpp::Python>(config());
   auto list = std::make_unique<py4cpp::Object>(py->eval<py4cpp::Object>("[1, 2]"));
-  auto theirs = std::make_unique<py4cpp::Array<double>>(
-      py->eval<py4cpp::Array<double>>("__import__('numpy').ones(50000)"));
+  auto theirs =
+      std::make_unique<py4cpp::Array<double>>(py->eval<py4cpp::Array<double>>("__import__('numpy').ones(50000)"));
   auto ours = std::make_unique<py4cpp::Array<double>>(py->array<double>({50'000}));
   ours->view() = 2.0;
   py->set("ours", *ours);

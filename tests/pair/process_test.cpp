@@ -80,9 +80,8 @@ TEST_F(Process, SystemExitIsAnErrorAndTheWorkerLives) {
 }
 
 TEST_F(Process, ExitCodeAndStderrOfADeadWorkerAreTold) {
-  const auto error = thrown_by<py4cpp::WorkerDied>([&] {
-    py.exec("import os, sys; sys.stderr.write('last words\\n'); sys.stderr.flush(); os._exit(42)");
-  });
+  const auto error = thrown_by<py4cpp::WorkerDied>(
+      [&] { py.exec("import os, sys; sys.stderr.write('last words\\n'); sys.stderr.flush(); os._exit(42)"); });
   EXPECT_EQ(error.exit_code(), 42);
   EXPECT_FALSE(error.signal());
   EXPECT_NE(error.stderr_tail().find("last words"), std::string::npos);
@@ -99,11 +98,12 @@ TEST_F(Process, ASegfaultIsASignal) {
 TEST_F(Process, DeathIsSeenThoughAChildHoldsThePipe) {
   // The grandchild inherits every descriptor it can, and lives on.
   const auto error = thrown_by<py4cpp::WorkerDied>([&] {
-    py.exec("import os, time\n"
-            "if os.fork() == 0:\n"
-            "    time.sleep(3)\n"
-            "    os._exit(0)\n"
-            "os._exit(7)");
+    py.exec(
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    time.sleep(3)\n"
+        "    os._exit(0)\n"
+        "os._exit(7)");
   });
   EXPECT_EQ(error.exit_code(), 7);
 }

@@ -122,7 +122,8 @@ TEST_F(Start, AShell) {
 }
 
 TEST_F(Start, GarbageForAGreeting) {
-  const std::string program = scratch.script("python3", "echo 'this is no greeting at all, by any means' >&4\nexec sleep 60\n");
+  const std::string program =
+      scratch.script("python3", "echo 'this is no greeting at all, by any means' >&4\nexec sleep 60\n");
   const auto error = start_error(config_of(program));
   EXPECT_EQ(error.kind(), py4cpp::ErrorKind::incompatible);
   expect_words(error, {program, "is it Python?"});
@@ -178,8 +179,8 @@ TEST_F(Start, TheLastWordsOfMany) {
 // ---- Python that doesn't get there
 
 TEST_F(Start, DiesAtImport) {
-  const auto error = start_error<py4cpp::WorkerDied>(
-      with_sitecustomize("import os, sys\nsys.stderr.write('the licence has expired\\n')\nsys.stderr.flush()\nos._exit(3)\n"));
+  const auto error = start_error<py4cpp::WorkerDied>(with_sitecustomize(
+      "import os, sys\nsys.stderr.write('the licence has expired\\n')\nsys.stderr.flush()\nos._exit(3)\n"));
   EXPECT_EQ(error.exit_code(), 3);
   expect_words(error, {"the licence has expired"});
 }
@@ -244,7 +245,8 @@ TEST_F(Start, APackageThatDoesNothing) {
 
 TEST_F(Start, APackageThatRefuses) {
   EXPECT_EQ(in_host_child([&] {
-              const std::string code = "import sys\ndef main(*descriptors):\n    sys.exit('built for another machine')\n";
+              const std::string code =
+                  "import sys\ndef main(*descriptors):\n    sys.exit('built for another machine')\n";
               setenv("PY4CPP_PACKAGE_DIR", fake_package(code).c_str(), 1);
               const auto error = start_error<py4cpp::WorkerDied>(config());
               EXPECT_EQ(error.exit_code(), 1);
@@ -258,13 +260,18 @@ TEST_F(Start, APackageThatRefuses) {
 TEST_F(Start, APackageOfAnotherBuild) {
   EXPECT_EQ(in_host_child([&] {
               const std::string hash = std::to_string(protocol_hash());
-              const std::string code = "import os, struct, time\n"
-                                       "def main(read, write):\n"
-                                       "    ours = struct.pack('<Q', " + hash + ")\n"
-                                       "    greeting = os.read(read, 65536)\n"
-                                       "    assert greeting.count(ours) == 1, greeting\n"
-                                       "    os.write(write, greeting.replace(ours, struct.pack('<Q', " + hash + " ^ 1)))\n"
-                                       "    time.sleep(60)\n";
+              const std::string code =
+                  "import os, struct, time\n"
+                  "def main(read, write):\n"
+                  "    ours = struct.pack('<Q', " +
+                  hash +
+                  ")\n"
+                  "    greeting = os.read(read, 65536)\n"
+                  "    assert greeting.count(ours) == 1, greeting\n"
+                  "    os.write(write, greeting.replace(ours, struct.pack('<Q', " +
+                  hash +
+                  " ^ 1)))\n"
+                  "    time.sleep(60)\n";
               const std::string directory = fake_package(code);
               setenv("PY4CPP_PACKAGE_DIR", directory.c_str(), 1);
               const auto error = start_error(config());

@@ -61,7 +61,8 @@ TEST_F(Values, NarrowingIsAnError) {
   EXPECT_THROW(py.eval<int>("'5'"), ConversionError);
   EXPECT_THROW(py.eval<bool>("1"), ConversionError);
   EXPECT_EQ(py.eval<int>("True"), 1);
-  const auto error = thrown_by<ConversionError>([&] { py.eval<std::vector<std::map<std::string, int>>>("[{}, {'k': 'x'}]"); });
+  const auto error =
+      thrown_by<ConversionError>([&] { py.eval<std::vector<std::map<std::string, int>>>("[{}, {'k': 'x'}]"); });
   EXPECT_EQ(error.path(), "[1]['k']");
   EXPECT_EQ(py.eval<int>("1"), 1);
 }
