@@ -34,11 +34,11 @@ void eval_same(Python& py) { benchmark::DoNotOptimize(py.eval<long>("int('5')"))
 void eval_named(Python& py) { benchmark::DoNotOptimize(py.eval<double>("a * x", "a"_a = 2.0, "x"_a = 3.0)); }
 
 BENCHMARK_CAPTURE(raw_pipe, spinning, true)->UseRealTime();
-BENCHMARK_CAPTURE(calls, call_int/spinning, true, call_int)->UseRealTime();
-BENCHMARK_CAPTURE(calls, eval/spinning, true, eval_same)->UseRealTime();
-BENCHMARK_CAPTURE(calls, eval_named/spinning, true, eval_named)->UseRealTime();
+BENCHMARK_CAPTURE(calls, call_int / spinning, true, call_int)->UseRealTime();
+BENCHMARK_CAPTURE(calls, eval / spinning, true, eval_same)->UseRealTime();
+BENCHMARK_CAPTURE(calls, eval_named / spinning, true, eval_named)->UseRealTime();
 BENCHMARK_CAPTURE(raw_pipe, blocking, false)->UseRealTime();
-BENCHMARK_CAPTURE(calls, call_int/blocking, false, call_int)->UseRealTime();
+BENCHMARK_CAPTURE(calls, call_int / blocking, false, call_int)->UseRealTime();
 
 // `in_flight` calls are asked before the first answer is taken; one item is one call.
 void pipelined(benchmark::State& state) {

@@ -64,18 +64,32 @@ Ref name_of(PyObject* self) {
   return checked(PyUnicode_FromString("callback"));
 }
 
-PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+// Calls `ask` with the name that tracebacks show.
+template <class Ask>
+PyObject* named_call(PyObject* self, Ask ask) noexcept {
   try {
     check_stack_room();
     const Ref name = name_of(self);
     const char* text = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
     if (text == nullptr) PyErr_Clear();
-    return Self::host(self).call(Self::of(self).id, arguments, keywords, text != nullptr ? text : "callback").release();
+    return Ref(ask(Self::host(self), Self::of(self).id, text != nullptr ? text : "callback")).release();
   } catch (const PythonRaised&) {
   } catch (const std::exception&) {
     set_python_error();
   }
   return nullptr;
+}
+
+PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  return named_call(self, [&](CallableHost& host, std::uint64_t id, const char* name) {
+    return host.call(id, arguments, keywords, name);
+  });
+}
+
+PyObject* start(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  return named_call(self, [&](CallableHost& host, std::uint64_t id, const char* name) {
+    return host.start(id, arguments, keywords, name);
+  });
 }
 
 PyObject* represent(PyObject* self) noexcept {
@@ -110,6 +124,9 @@ PyTypeObject* make_type() {
       {"__dictoffset__", T_PYSSIZET, offsetof(Self, dict), READONLY, nullptr},
       {"__weaklistoffset__", T_PYSSIZET, offsetof(Self, weak_references), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
+  static PyMethodDef methods[] = {{"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&start)),
+                                   METH_VARARGS | METH_KEYWORDS, "Calls it without waiting: a PendingCall."},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyGetSetDef properties[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
                                      {"__name__", get_name, set_name, nullptr, nullptr},
                                      {"__signature__", get_signature, nullptr, nullptr, nullptr},
@@ -122,6 +139,7 @@ PyTypeObject* make_type() {
                                 {Py_tp_call, reinterpret_cast<void*>(&call)},
                                 {Py_tp_repr, reinterpret_cast<void*>(&represent)},
                                 {Py_tp_members, members},
+                                {Py_tp_methods, methods},
                                 {Py_tp_getset, properties},
                                 {0, nullptr}};
   static PyType_Spec spec{"py4cpp.HostCallable", sizeof(Self), 0,

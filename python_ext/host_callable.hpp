@@ -18,6 +18,8 @@ class CallableHost {
  public:
   // Calls the callable with these arguments (a tuple, and a dict or null). Throws PythonRaised.
   virtual Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) = 0;
+  // The same without waiting: a PendingCall.
+  virtual Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) = 0;
   // So many references that came with messages are no longer held.
   virtual void release_callable(std::uint64_t id, std::uint64_t count) noexcept = 0;
 

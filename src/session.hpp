@@ -149,6 +149,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // Waits for the answer, running what is asked under this call meanwhile. May be called again after timed_out, and by
   // several threads for one call.
   Outcome wait(Call& call, Deadline deadline);
+  // Ends with timed_out, too, when `stop` has become true and look_again() has been called.
+  Outcome wait(Call& call, const std::atomic<bool>& stop);
+  void look_again() noexcept;
   // start() and wait() in one: what is asked under this call runs on this thread from the first such request on.
   Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, const ValueWriter& values,
               Deadline deadline);
@@ -205,10 +208,11 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   using Lock = std::unique_lock<std::mutex>;
 
   // session_wait.cpp
-  Outcome wait(Lock& lock, Call& call, Deadline deadline) noexcept;
+  Outcome wait(Lock& lock, Call& call, Deadline deadline, const std::atomic<bool>* stop = nullptr) noexcept;
   void block(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   bool done(const Waiter& me) const noexcept;
+  static bool stopped(const Waiter& me) noexcept;
   bool has_work(const Waiter& me) noexcept;
   Inbox* inbox(const Waiter& me) noexcept;
   bool run_one(Lock& lock, Waiter& me, bool& suspended) noexcept;

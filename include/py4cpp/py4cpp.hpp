@@ -7,6 +7,7 @@
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/errors.hpp>
+#include <py4cpp/feed.hpp>
 #include <py4cpp/future.hpp>
 #include <py4cpp/object.hpp>
 #include <py4cpp/python.hpp>
