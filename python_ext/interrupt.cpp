@@ -32,7 +32,7 @@ pthread_t main_thread{};
 pid_t main_thread_id = 0;
 pid_t main_process = 0;
 
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::size_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 bool on_main_thread() noexcept { return pthread_equal(pthread_self(), main_thread) != 0; }
 

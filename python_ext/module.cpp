@@ -184,6 +184,7 @@ PyModuleDef definition = {
 
 }  // namespace py4cpp
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the name is Python's choice
 extern "C" __attribute__((visibility("default"))) PyObject* PyInit__native() {
   using namespace py4cpp;
   return guarded([] {

@@ -140,7 +140,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // `side` must outlive every call of a member. `channel`'s handshake is over.
   static std::shared_ptr<Session> make(Side& side, std::unique_ptr<Channel> channel, std::shared_ptr<Arena> arena,
                                        const Options& options);
-  ~Session();
+  ~Session() override;
 
   // Asks. Throws Error(disconnected) if the session is closed; then, or if the message is too large, nothing was sent
   // and nothing lent. Blocks only while more bytes wait to be sent than max_queued.

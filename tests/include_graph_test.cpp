@@ -55,7 +55,7 @@ const std::vector<Layer>& layers() {
       {"python",
        {"async_call", "attendant", "chain", "deferred_callable", "elastic_executor", "followed_object", "future",
         "guards", "python", "worker", "worker_side", "worker_writing"}},
-      {"feed", {"feed", "feed_state"}},
+      {"feed", {"collect", "feed", "feed_state"}},
       {"everything", {"py4cpp"}},
   };
   return table;

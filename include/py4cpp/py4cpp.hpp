@@ -3,6 +3,7 @@
 
 #include <py4cpp/array.hpp>
 #include <py4cpp/chain.hpp>
+#include <py4cpp/collect.hpp>
 #include <py4cpp/config.hpp>
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>

@@ -50,6 +50,8 @@ concept CalledByName = std::convertible_to<const F&, std::string_view>;
 }  // namespace detail
 
 class Chain;
+template <class T>
+class Collected;
 
 class Python {
  public:
@@ -101,6 +103,9 @@ class Python {
   // Many steps in one round trip (<py4cpp/chain.hpp>). Text is a dotted name; an Object or a Value is itself.
   template <class T>
   Chain chain(T&& start);
+  // What an iterable yields, as a range whose elements are made ahead (<py4cpp/collect.hpp>). Text is a name.
+  template <class T = Value, class I>
+  Collected<T> collect(I&& iterable, std::size_t prefetch = 4);
   Object import(std::string_view module);
   Object reload(const Object& module);
   std::string help(std::string_view name);
