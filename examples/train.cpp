@@ -34,8 +34,7 @@ int main() {
     py4cpp::Batch batch = feed.acquire();  // waits while Python is behind
     auto points = batch.array<float>("points");
     points.view() = xt::random::rand<float>({rows, 2}, -1.F, 1.F);
-    batch.array<std::int64_t>("inside").view() =
-        xt::cast<std::int64_t>(xt::sum(xt::square(points.view()), {1}) < 0.5F);
+    batch.array<std::int64_t>("inside").view() = xt::cast<std::int64_t>(xt::sum(xt::square(points.view()), {1}) < 0.5F);
     batch.publish();
   }
   feed.close();

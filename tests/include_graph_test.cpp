@@ -36,11 +36,11 @@ const std::vector<Layer>& layers() {
       {"layout", {"layout"}},
       {"segment", {"lease", "segment"}},
       {"memory", {"arena", "block", "free_space", "ledger", "process_arena"}},
-      {"array", {"any_array", "array", "array_view", "xtensor_cxx20"}},
+      {"array", {"any_array", "array", "array_view", "arrow", "dlpack", "xtensor_cxx20"}},
       {"value",
        {"arguments", "callable", "collections", "collections_inline", "convert", "convert_array", "convert_chrono",
-        "convert_container", "convert_path", "convert_scalar", "handle", "object", "request", "shared_node", "slice",
-        "value", "value_compare", "value_text"}},
+        "convert_container", "convert_path", "convert_scalar", "eigen", "handle", "object", "request", "shared_node",
+        "slice", "value", "value_compare", "value_text"}},
       {"wire", {"codec", "exports", "failure_codec", "message", "wire"}},
       {"channel", {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process"}},
       {"session",
@@ -195,7 +195,7 @@ TEST(IncludeGraph, EveryQuotedIncludeIsAFileOfOurs) {
 
 // Users get these headers, and so whatever they include.
 TEST(IncludeGraph, PublicHeadersIncludeOnlyWhatUsersHave) {
-  constexpr std::array<std::string_view, 3> packages = {"xtensor/", "boost/multiprecision/", "dlpack/"};
+  constexpr std::array<std::string_view, 4> packages = {"xtensor/", "boost/multiprecision/", "dlpack/", "Eigen/"};
   for (const auto& [file, includes] : files()) {
     if (!file.starts_with("include/")) continue;
     for (const Include& include : includes) {

@@ -79,8 +79,8 @@ std::size_t train(py4cpp::Python& py, const py4cpp::Object& trainer, const Digit
   const Seconds elapsed = Clock::now() - start;
   const std::uint64_t published = feed.stats().published;
   std::cout << std::setprecision(1) << "Trained on " << published << " batches in " << elapsed.count()
-            << " s: " << static_cast<double>(published) / elapsed.count()
-            << " batches/s; meanwhile C++ filled them in " << filling.count() << " s\n";
+            << " s: " << static_cast<double>(published) / elapsed.count() << " batches/s; meanwhile C++ filled them in "
+            << filling.count() << " s\n";
   return published;
 }
 

@@ -20,22 +20,24 @@ TEST_F(Collecting, YieldsEveryElementInOrder) {
 }
 
 TEST_F(Collecting, ArraysOfAGeneratorByName) {
-  py.exec("import numpy\n"
-          "def batches():\n"
-          "    for i in range(20):\n"
-          "        yield {'x': numpy.full((64, 64), i, dtype='float32')}\n"
-          "loader = batches()");
+  py.exec(
+      "import numpy\n"
+      "def batches():\n"
+      "    for i in range(20):\n"
+      "        yield {'x': numpy.full((64, 64), i, dtype='float32')}\n"
+      "loader = batches()");
   float sum = 0;
   for (auto& batch : py.collect<std::map<std::string, Array<float>>>("loader", 2)) sum += batch.at("x").view()(63, 63);
   EXPECT_EQ(sum, 190.f);
 }
 
 TEST_F(Collecting, MakesSoManyAhead) {
-  py.exec("made = []\n"
-          "def numbers():\n"
-          "    for i in range(100):\n"
-          "        made.append(i)\n"
-          "        yield i");
+  py.exec(
+      "made = []\n"
+      "def numbers():\n"
+      "    for i in range(100):\n"
+      "        made.append(i)\n"
+      "        yield i");
   auto numbers = py.collect<int>(py.eval<Object>("numbers()"), 5);
   auto it = numbers.begin();
   EXPECT_EQ(*it, 0);
@@ -46,10 +48,11 @@ TEST_F(Collecting, MakesSoManyAhead) {
 }
 
 TEST_F(Collecting, ErrorsComeWhereTheElementWouldHaveBeen) {
-  py.exec("def broken():\n"
-          "    yield 1\n"
-          "    yield 2\n"
-          "    raise ValueError('three')");
+  py.exec(
+      "def broken():\n"
+      "    yield 1\n"
+      "    yield 2\n"
+      "    raise ValueError('three')");
   std::vector<int> seen;
   const auto loop = [&] {
     for (const int x : py.collect<int>(py.eval<Object>("broken()"))) seen.push_back(x);
@@ -65,13 +68,14 @@ TEST_F(Collecting, ErrorsComeWhereTheElementWouldHaveBeen) {
 }
 
 TEST_F(Collecting, LeavingEarlyLetsGoOfTheIterator) {
-  py.exec("import weakref\n"
-          "closed = []\n"
-          "def endless():\n"
-          "    try:\n"
-          "        while True: yield 1\n"
-          "    finally:\n"
-          "        closed.append(True)");
+  py.exec(
+      "import weakref\n"
+      "closed = []\n"
+      "def endless():\n"
+      "    try:\n"
+      "        while True: yield 1\n"
+      "    finally:\n"
+      "        closed.append(True)");
   for (const int x : py.collect<int>(py.eval<Object>("endless()"))) {
     EXPECT_EQ(x, 1);
     break;
