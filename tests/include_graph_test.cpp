@@ -39,7 +39,7 @@ const std::vector<Layer>& layers() {
       {"array", {"any_array", "array", "array_view", "xtensor_cxx20"}},
       {"value",
        {"arguments", "callable", "collections", "collections_inline", "convert", "convert_array", "convert_chrono",
-        "convert_container", "convert_path", "convert_scalar", "generator", "handle", "host_object", "object", "request", "shared_node", "slice",
+        "convert_container", "convert_path", "convert_scalar", "generator", "handle", "host_object", "monitor", "object", "request", "shared_node", "slice",
         "value", "value_compare", "value_text"}},
       {"wire", {"codec", "exports", "failure_codec", "message", "wire"}},
       {"channel", {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process"}},

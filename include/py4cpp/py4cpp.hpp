@@ -10,6 +10,7 @@
 #include <py4cpp/future.hpp>
 #include <py4cpp/generator.hpp>
 #include <py4cpp/host_object.hpp>
+#include <py4cpp/monitor.hpp>
 #include <py4cpp/object.hpp>
 #include <py4cpp/python.hpp>
 #include <py4cpp/value.hpp>

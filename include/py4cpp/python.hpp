@@ -9,6 +9,7 @@
 #include <py4cpp/callable.hpp>
 #include <py4cpp/config.hpp>
 #include <py4cpp/future.hpp>
+#include <py4cpp/monitor.hpp>
 #include <py4cpp/object.hpp>
 
 #include <array>
@@ -106,6 +107,24 @@ class Python {
   std::string help(std::string_view name);
   std::string help(const Object& object);
 
+  // As call() and method(); what Python prints meanwhile goes to `out`, a std::ostream or a function of a
+  // std::string_view, as it is printed: on this thread, one piece at a time, or on others for what other threads of
+  // Python print. What `out` throws is raised where Python printed. Only sys.stdout goes there, not descriptor 1.
+  template <class R = Value, OutputSink S, class F, class... Args>
+  R call_monitor(S&& out, F&& function, Args&&... args) {
+    const std::shared_ptr<AsyncPeer> worker = peer();
+    const detail::Monitor monitor(out);
+    return detail::call_function<R>(*worker, "py4cpp._monitor", "call", monitor.value(),
+                                    target(*worker, std::forward<F>(function)), std::forward<Args>(args)...);
+  }
+  template <class R = Value, OutputSink S, class T, class... Args>
+  R method_monitor(S&& out, const T& object, std::string_view name, Args&&... args) {
+    const std::shared_ptr<AsyncPeer> worker = peer();
+    const detail::Monitor monitor(out);
+    return detail::call_function<R>(*worker, "py4cpp._monitor", "method", monitor.value(), object, name,
+                                    std::forward<Args>(args)...);
+  }
+
   // ---- without waiting: sent before they return, run in the order given
   template <class R = Value, class... Named>
   Future<R> eval_async(std::string_view expression, Named&&... named) {
@@ -192,6 +211,17 @@ class Python {
     prepared.values[1] = Value::make(name);
     detail::place_arguments(prepared.values.data() + 2, std::forward<Args>(args)...);
     return prepared;
+  }
+  // What call() would call.
+  template <class F>
+  static Value target(Peer& worker, F&& function) {
+    if constexpr (detail::CalledByName<std::remove_reference_t<F>>) {
+      const Step steps[] = {{Op::name}};
+      const Value values[] = {Value::make(std::string_view(function))};
+      return Value::make(detail::run<Object>(worker, steps, values));
+    } else {
+      return Value(std::forward<F>(function));
+    }
   }
   void export_callable(std::string_view name, const Value& callable);
 
