@@ -1,5 +1,6 @@
 // The worker's other face: what Python asks of C++, what it printed, what it released.
 #include "failure_codec.hpp"
+#include "stack_left.hpp"
 #include "worker_writing.hpp"
 
 #include <utility>
@@ -56,6 +57,10 @@ void Worker::serve(const wire::Request& request) noexcept {
     ++callbacks_;
   }
   try {
+    constexpr std::size_t needed = std::size_t{128} << 10;  // bytes: for what the callable does before it asks again
+    if (stack_almost_full(needed)) {
+      throw Error(ErrorKind::exhausted, "C++ and Python have called each other too deeply: the stack is almost full");
+    }
     const Value result = call_back(request);
     Writing writing(*this);
     Held held;

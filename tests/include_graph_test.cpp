@@ -32,7 +32,7 @@ struct Layer {
 const std::vector<Layer>& layers() {
   static const std::vector<Layer> table = {
       {"base",
-       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "quantity", "version"}},
+       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "quantity", "stack_left", "version"}},
       {"layout", {"layout"}},
       {"segment", {"lease", "segment"}},
       {"memory", {"arena", "block", "free_space", "ledger", "process_arena"}},
@@ -53,7 +53,7 @@ const std::vector<Layer>& layers() {
         "python_ext/server",         "python_ext/shared_block",  "python_ext/stack_room",    "python_ext/steps",
         "python_ext/to_wire",        "python_ext/watchdog"}},
       {"python",
-       {"async_call", "attendant", "chain", "elastic_executor", "future", "guards", "python", "worker", "worker_side",
+       {"async_call", "attendant", "chain", "continuation", "elastic_executor", "function", "future", "guards", "python", "worker", "worker_side",
         "worker_writing"}},
       {"everything", {"py4cpp"}},
   };

@@ -7,6 +7,7 @@
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/errors.hpp>
+#include <py4cpp/function.hpp>
 #include <py4cpp/future.hpp>
 #include <py4cpp/generator.hpp>
 #include <py4cpp/host_object.hpp>

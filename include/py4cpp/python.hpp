@@ -8,6 +8,7 @@
 #include <py4cpp/array.hpp>
 #include <py4cpp/callable.hpp>
 #include <py4cpp/config.hpp>
+#include <py4cpp/function.hpp>
 #include <py4cpp/future.hpp>
 #include <py4cpp/monitor.hpp>
 #include <py4cpp/object.hpp>
@@ -102,6 +103,12 @@ class Python {
   // Many steps in one round trip (<py4cpp/chain.hpp>). Text is a dotted name; an Object or a Value is itself.
   template <class T>
   Chain chain(T&& start);
+  // Names looked up now, and again in a worker that was started again (<py4cpp/function.hpp>).
+  template <class Signature>
+  Function<Signature> function(std::string_view name) {
+    return Function<Signature>(std::make_shared<detail::NamedObject>(source(), Op::name, std::string(name)));
+  }
+  Module module(std::string_view name) { return {source(), std::string(name)}; }
   Object import(std::string_view module);
   Object reload(const Object& module);
   std::string help(std::string_view name);
@@ -159,6 +166,7 @@ class Python {
 
   // For extensions of this interface: the worker, started again first if Config::restart says so.
   std::shared_ptr<AsyncPeer> peer() const;
+  std::weak_ptr<PeerSource> source() const;  // where peer() comes from; ends with this Python
 
  private:
   friend class RemoteObjects;
@@ -225,7 +233,7 @@ class Python {
   }
   void export_callable(std::string_view name, const Value& callable);
 
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 // While it lives, calls on this thread (not inside callbacks) whose result is a plain Value give a handle.

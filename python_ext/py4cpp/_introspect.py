@@ -34,6 +34,14 @@ def _is_method(thing, name):
     return callable(found)
 
 
+def public_names(module):
+    """What a module exports: __all__, or else what doesn't begin with an underscore."""
+    names = getattr(module, "__all__", None)
+    if names is None:
+        return [name for name in dir(module) if not name.startswith("_")]
+    return [str(name) for name in names]
+
+
 def help_text(thing):
     """What help() would show."""
     import pydoc
