@@ -47,8 +47,8 @@ class Conversion {
   Conversion& operator=(const Conversion&) = delete;
 
   // The Python object for a callable of the host. Takes over the one reference that came with the message, also when it
-  // throws. `names` is a tuple of str, or None.
-  virtual Ref make_callable(std::uint64_t id, Ref names) = 0;
+  // throws. `face`: schemas/wire.fbs.
+  virtual Ref make_callable(std::uint64_t id, Ref face) = 0;
   // A reference came with a message of which no object is made.
   virtual void drop_callable(std::uint64_t id) noexcept = 0;
   // Of an object that make_callable returned; nothing for any other.

@@ -2,7 +2,7 @@
 // serve(), which the start-up code calls once, and is never destroyed.
 #include "block_watch.hpp"
 #include "greeting.hpp"
-#include "host_callable.hpp"
+#include "host_reference.hpp"
 #include "interrupt.hpp"
 #include "ndarray.hpp"
 #include "server.hpp"
@@ -160,6 +160,11 @@ PyObject* native_stats(PyObject*, PyObject*) noexcept {
   });
 }
 
+// invoke(reference, name, arguments, keywords): calls the callable of the C++ program.
+PyObject* native_invoke(PyObject*, PyObject* args) noexcept {
+  return guarded([&] { return invoke(args); });
+}
+
 template <class Function>
 PyCFunction as_method(Function* function) noexcept {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -170,6 +175,7 @@ PyMethodDef methods[] = {
     {"serve", native_serve, METH_NOARGS, nullptr},
     {"ending", native_ending, METH_NOARGS, nullptr},
     {"output", native_output, METH_VARARGS, nullptr},
+    {"invoke", native_invoke, METH_VARARGS, nullptr},
     {"stats", native_stats, METH_NOARGS, "What this worker has sent to C++ and what it holds, as a dict."},
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},
@@ -189,7 +195,12 @@ extern "C" __attribute__((visibility("default"))) PyObject* PyInit__native() {
   using namespace py4cpp;
   return guarded([] {
     Ref module = checked(PyModule_Create(&definition));
-    checked(PyModule_AddObjectRef(module.get(), "HostCallable", reinterpret_cast<PyObject*>(host_callable_type())));
+    const auto add = [&](const char* name, PyTypeObject* type) {
+      checked(PyModule_AddObjectRef(module.get(), name, reinterpret_cast<PyObject*>(type)));
+    };
+    add("HostReference", host_reference_type());
+    add("HostCallable", host_callable_type());
+    add("HostIterator", host_iterator_type());
     checked(PyModule_AddStringConstant(module.get(), "version", version));
     return module;
   });

@@ -72,10 +72,10 @@ class Server::Bridge final : public Conversion {
   Bridge(Server& server, const HelloInfo& host, std::shared_ptr<Arena> own)
       : Conversion(server.objects_, server.session_->ledger(), std::move(own), host.inline_limit), server_(server) {}
 
-  Ref make_callable(std::uint64_t id, Ref names) override { return server_.callables_.make(id, names); }
+  Ref make_callable(std::uint64_t id, Ref face) override { return server_.references_.make(id, face); }
   void drop_callable(std::uint64_t id) noexcept override { server_.release_callable(id, 1); }
   std::optional<std::uint64_t> callable_id(PyObject* object) const noexcept override {
-    return HostCallables::id_of(object);
+    return HostReferences::id_of(object);
   }
 
  private:

@@ -6,7 +6,7 @@
 #include "conversion.hpp"
 #include "failure.hpp"
 #include "fork_mark.hpp"
-#include "host_callable.hpp"
+#include "host_reference.hpp"
 #include "interrupt.hpp"
 #include "object_table.hpp"
 #include "pending_call.hpp"
@@ -82,7 +82,7 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   const std::thread::id main_thread_ = std::this_thread::get_id();
   Watchdog& watchdog_;
   ObjectTable objects_;
-  HostCallables callables_{*this};
+  HostReferences references_{*this};
   Steps steps_;
   std::shared_ptr<Session> session_;
   std::unique_ptr<Bridge> bridge_;

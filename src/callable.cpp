@@ -8,7 +8,14 @@ namespace py4cpp {
 
 HostCallable::~HostCallable() = default;
 
-std::string CallableObject::describe() const { return "<C++ callable>"; }
+Value HostCallable::face() const {
+  if (names_.empty()) return {};
+  return Value::make(Tuple(std::vector<Value>(names_.begin(), names_.end())));
+}
+
+std::string HostCallable::describe() const { return "<C++ callable>"; }
+
+std::string CallableObject::describe() const { return callable_->describe(); }
 
 namespace detail {
 

@@ -142,10 +142,7 @@ class Encoder {
       case ObjectState::Form::callable: {
         const auto& callable = static_cast<const CallableObject&>(state).callable();
         writer_.callable(linkage_.lend_callable(callable));
-        if (callable->names().empty()) return writer_.none();
-        writer_.begin(wire::Kind::tuple, callable->names().size());
-        for (const std::string& name : callable->names()) writer_.string(name);
-        return;
+        return write_resolved(callable->face());
       }
       case ObjectState::Form::slice: {
         const auto& slice = static_cast<const SliceObject&>(state);
@@ -165,7 +162,11 @@ class Encoder {
       if (held_ != nullptr) held_->push_back(object.state());
       return writer_.object(id);
     }
-    resolved_.push_back(linkage_.resolved(state));
+    write_resolved(linkage_.resolved(state));
+  }
+
+  void write_resolved(Value value) {
+    resolved_.push_back(std::move(value));
     open_.push_back({&resolved_.back(), &resolved_.back() + 1});
   }
 

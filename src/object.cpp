@@ -76,18 +76,38 @@ std::string Object::type() const {
 
 std::ostream& operator<<(std::ostream& out, const Object& object) { return out << object.describe(); }
 
-ObjectIterator::ObjectIterator(const Object& iterable)
-    : iterator_(detail::call_function<Object>(iterable.peer(), "builtins", "iter", iterable)) {
+struct ObjectIterator::Source {
+  Object reader;  // py4cpp._introspect.Reader
+  List came;      // elements that came ahead
+  std::size_t taken = 0;
+};
+
+ObjectIterator::ObjectIterator(const Object& iterable, std::size_t ahead)
+    : source_(std::make_shared<Source>(
+          Source{detail::call_function<Object>(iterable.peer(), introspection, "Reader", iterable, ahead), {}, 0})) {
   ++*this;
 }
 
 ObjectIterator& ObjectIterator::operator++() {
-  try {
-    element_ = detail::call_function<Value>(iterator_.peer(), "builtins", "next", iterator_);
-  } catch (const PythonError& error) {
-    if (!error.matches("StopIteration")) throw;
+  Source& source = *source_;
+  if (source.taken == source.came.size()) {
+    source.came = List();
+    source.taken = 0;
+    if (source.reader.peer().keeps_results()) {  // the element shall stay in Python, so it can't come in a list
+      const auto more = source.reader.method<bool>("advance");
+      element_ = more ? source.reader.attr("element") : Value();
+      if (!more) source_ = nullptr;
+      return *this;
+    }
+    const Value values[] = {Value::make(source.reader), Value::make(std::string_view("take"))};
+    const Step steps[] = {{Op::value}, {Op::attribute}, {Op::call}};
+    source.came = source.reader.peer().run(Request{steps, values, Want::value}).as<List>();
+  }
+  if (source.came.empty()) {
     element_ = Value();
-    iterator_ = Object();
+    source_ = nullptr;
+  } else {
+    element_ = source.came[source.taken++];
   }
   return *this;
 }

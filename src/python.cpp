@@ -14,10 +14,12 @@
 namespace py4cpp {
 
 // A Python's worker, and what a new one is given when it is started again. Its address is what guards know it by.
-class Python::State {
+class Python::State final : public PeerSource {
  public:
   explicit State(Config config) : config_(std::move(config)) { worker_ = fresh(); }
-  ~State() { worker_->stop(); }
+  ~State() override { worker_->stop(); }
+
+  std::shared_ptr<AsyncPeer> peer() override { return worker(); }
 
   std::shared_ptr<Worker> worker() {
     const std::lock_guard lock(mutex_);
@@ -80,7 +82,7 @@ class Python::State {
 namespace {
 
 template <class State>
-State& checked(const std::unique_ptr<State>& state) {
+State& checked(const std::shared_ptr<State>& state) {
   if (!state) throw Error(ErrorKind::invalid, "this Python has been moved from");
   return *state;
 }
@@ -93,12 +95,17 @@ R introspect(AsyncPeer& peer, std::string_view function, const Value& argument) 
 
 }  // namespace
 
-Python::Python(Config config) : state_(std::make_unique<State>(std::move(config))) {}
+Python::Python(Config config) : state_(std::make_shared<State>(std::move(config))) {}
 Python::~Python() = default;
 Python::Python(Python&&) noexcept = default;
 Python& Python::operator=(Python&&) noexcept = default;
 
 std::shared_ptr<AsyncPeer> Python::peer() const { return checked(state_).worker(); }
+
+std::weak_ptr<PeerSource> Python::source() const {
+  checked(state_);
+  return state_;
+}
 
 bool Python::alive() const { return state_ && state_->present()->alive(); }
 

@@ -109,7 +109,7 @@ void Worker::stop() noexcept {
     const std::lock_guard joining(joining_);
     if (attendant_storage_) attendant_storage_->join();
   }
-  printing_.wait_until_idle();
+  if (!in_handler()) printing_.wait_until_idle();
   exports_.clear();
 }
 

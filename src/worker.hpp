@@ -90,6 +90,8 @@ class Worker final : public AsyncPeer,
   // Attendant::Client
   void wrote(wire::Stream stream, std::string_view text) noexcept override;
   void ended(const Process::Exit& exit) noexcept override;
+  class HandlerLock;
+  bool in_handler() const noexcept;  // whether this thread runs an output handler of this worker
 
   // Linkage
   std::uint64_t object_id(const ObjectState& state) override;
@@ -106,7 +108,8 @@ class Worker final : public AsyncPeer,
   const HelloInfo hello_;
   Process process_;
   Exports exports_;
-  Strand printing_;  // stderr, and stdout that didn't come through the channel
+  std::recursive_mutex handling_;  // while an output handler runs
+  Strand printing_;                // stderr, and stdout that didn't come through the channel
   std::shared_ptr<Session> session_;
   std::unique_ptr<Attendant> attendant_storage_;
   std::atomic<Attendant*> attendant_{nullptr};

@@ -1,6 +1,7 @@
 // The worker's other face: what Python asks of C++, what it printed, what it released.
 #include "deferred_callable.hpp"
 #include "failure_codec.hpp"
+#include "stack_left.hpp"
 #include "worker_writing.hpp"
 
 #include <utility>
@@ -102,6 +103,10 @@ void Worker::serve(const wire::Request& request) noexcept {
     ++callbacks_;
   }
   try {
+    constexpr std::size_t needed = std::size_t{128} << 10;  // bytes: for what the callable does before it asks again
+    if (stack_almost_full(needed)) {
+      throw Error(ErrorKind::exhausted, "C++ and Python have called each other too deeply: the stack is almost full");
+    }
     Value result;
     if (call_back(request, result)) {
       answer(request.id(), request.want() != wire::Want::nothing ? result : Value());
@@ -202,9 +207,31 @@ void Worker::discard(const Message& answer) noexcept {
 
 // ---- output
 
+// Recursive: a handler may call Python, which prints.
+class Worker::HandlerLock {
+ public:
+  explicit HandlerLock(Worker& worker) : lock_(worker.handling_), outer_(std::exchange(handled_here, &worker)) {}
+  ~HandlerLock() { handled_here = outer_; }
+  HandlerLock(const HandlerLock&) = delete;
+  HandlerLock& operator=(const HandlerLock&) = delete;
+
+  static thread_local const Worker* handled_here;
+
+ private:
+  std::lock_guard<std::recursive_mutex> lock_;
+  const Worker* outer_;
+};
+
+thread_local const Worker* Worker::HandlerLock::handled_here = nullptr;
+
+bool Worker::in_handler() const noexcept { return HandlerLock::handled_here == this; }
+
 void Worker::print(wire::Stream stream, std::string_view text) noexcept {
   const auto& handler = stream == wire::Stream::out ? config_.on_stdout : config_.on_stderr;
   try {
+    // Output comes through the channel and through pipes, read by different threads; the handlers, often one for both,
+    // see it piece by piece.
+    const HandlerLock one_piece_at_a_time(*this);
     if (handler) return handler(text);
   } catch (...) {  // a handler has nobody to throw to
     return;
@@ -224,7 +251,8 @@ void Worker::wrote(wire::Stream stream, std::string_view text) noexcept {
     stderr_tail_.append(text);
     if (stderr_tail_.size() > 2 * tail_size) stderr_tail_.erase(0, stderr_tail_.size() - tail_size);
   }
-  printing_.post([this, stream, copy = std::string(text)] { print(stream, copy); });  // stop() waits for it
+  // stop() waits for it, unless an output handler is what stops the worker.
+  printing_.post([this, self = weak_from_this().lock(), stream, copy = std::string(text)] { print(stream, copy); });
 }
 
 }  // namespace py4cpp

@@ -187,18 +187,19 @@ TEST_F(ObjectTest, GivesListsOfHandles) {
   EXPECT_EQ(peer_->asked.back().want, Want::value);
 }
 
-TEST_F(ObjectTest, IsIteratedOneElementAtATime) {
+TEST_F(ObjectTest, IsIteratedAsElementsCome) {
   peer_->answer(peer_->object(8));
-  peer_->answer(0);
-  peer_->answer(1);
-  peer_->raise("StopIteration");
+  peer_->answer(List(0, 1));
+  peer_->answer(List(2));
+  peer_->answer(List());
   std::vector<int> seen;
   for (const Value& x : peer_->object(7)) seen.push_back(x.as<int>());
-  EXPECT_EQ(seen, (std::vector<int>{0, 1}));
-  EXPECT_EQ(peer_->values(), "['builtins', 'next', <object 8>]");
+  EXPECT_EQ(seen, (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(peer_->asked.size(), 4u);
+  EXPECT_EQ(peer_->values(), "[<object 8>, 'take']");
 
   peer_->answer(peer_->object(8));
-  peer_->answer(0);
+  peer_->answer(List(0));
   peer_->raise("ValueError");
   const Object iterable = peer_->object(7);
   auto iterator = iterable.begin();

@@ -1,6 +1,7 @@
 // C++ in Python's hands: any callable with one signature becomes a HostCallable, which converts arguments that came
 // from Python, calls, and converts the result. A HostCallable is called from any thread, from several at once if Python
-// does so; what it calls must bear that.
+// does so; what it calls must bear that. Everything else of C++ that Python gets to see is a HostCallable with another
+// face: generators (<py4cpp/generator.hpp>) and objects (<py4cpp/host_object.hpp>).
 #pragma once
 
 #include <py4cpp/convert_container.hpp>
@@ -42,6 +43,12 @@ class HostCallable {
   // Throws ArgumentError, and whatever the callable throws.
   virtual Value call(std::vector<Value> positional, NamedValues named) = 0;
   const std::vector<std::string>& names() const noexcept { return names_; }
+
+  // As what Python shows it (schemas/wire.fbs, Kind.callable): None or a tuple of parameter names for a function, a
+  // string for an iterator, a dict for an object. Never changes.
+  virtual Value face() const;
+  virtual bool is_function() const noexcept { return true; }
+  virtual std::string describe() const;  // "<C++ callable>"
 
  private:
   std::vector<std::string> names_;
@@ -185,7 +192,7 @@ class BoundCallable<F, Signature<R, A...>> final : public HostCallable {
 
 // A function pointer, or an object with one operator() that is no template, whose parameters and result travel.
 template <class F>
-concept Callable = requires { typename detail::SignatureOf<F>::type; } &&
+concept Callable = !std::is_member_pointer_v<F> && requires { typename detail::SignatureOf<F>::type; } &&
                    detail::signature_travels<typename detail::SignatureOf<F>::type>;
 
 // `names`, if any, are as many as the parameters; else throws Error(invalid).
@@ -224,6 +231,7 @@ struct Convert<std::function<R(A...)>> {
     const Object* object = value.get_if<Object>();
     if (object == nullptr || object->get() == nullptr) detail::throw_mismatch("a callable", value);
     if (const auto* host = dynamic_cast<const CallableObject*>(object->get())) {
+      if (!host->callable()->is_function()) detail::throw_mismatch("a callable", value);
       return [callable = host->callable()](A... args) -> R {
         Value result = callable->call(detail::collect(std::forward<A>(args)...), {});
         if constexpr (!std::is_void_v<R>) return result.template as<R>();

@@ -11,6 +11,7 @@
 #include <py4cpp/value.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <functional>
 #include <memory>
@@ -53,6 +54,34 @@ class FutureObject final : public ObjectState {
 };
 
 template <class R = Value>
+class Future;
+
+namespace detail {
+
+// Runs `work` on py4cpp's executor when the call has its result, or has failed.
+std::shared_ptr<PendingCall> follow(const std::shared_ptr<PendingCall>& call, std::function<Value()> work);
+
+// What a continuation takes: the value, nothing after a call of void, or else the future itself, which also holds errors.
+template <class F, class R>
+inline constexpr bool takes_value = std::invocable<F&, R>;
+template <class F>
+inline constexpr bool takes_value<F, void> = std::invocable<F&>;
+
+template <class F, class R>
+decltype(auto) continue_with(F& function, const Future<R>& future) {
+  if constexpr (!takes_value<F, R>) {
+    return std::invoke(function, future);
+  } else if constexpr (std::is_void_v<R>) {
+    future.get();
+    return std::invoke(function);
+  } else {
+    return std::invoke(function, future.get());
+  }
+}
+
+}  // namespace detail
+
+template <class R>
 class Future {
  public:
   Future() noexcept = default;  // of no call: every use throws Error(invalid)
@@ -77,6 +106,25 @@ class Future {
   // result is there.
   void cancel() const noexcept {
     if (call_) call_->cancel();
+  }
+
+  // Calls `function` with the result once it is there, on py4cpp's executor, where it may call Python and must not block
+  // for long. A function that takes the value isn't called if the call failed: the error is the new future's. One that
+  // takes the future itself always is. What it returns must travel to Python and back.
+  template <class F>
+    requires detail::takes_value<std::decay_t<F>, R> || std::invocable<std::decay_t<F>&, const Future&>
+  auto then(F&& function) const {
+    using Result = std::decay_t<decltype(detail::continue_with(std::declval<std::decay_t<F>&>(), *this))>;
+    call();
+    return Future<Result>(
+        detail::follow(call_, [future = *this, function = std::decay_t<F>(std::forward<F>(function))]() mutable -> Value {
+          if constexpr (std::is_void_v<Result>) {
+            detail::continue_with(function, future);
+            return {};
+          } else {
+            return Value(detail::continue_with(function, future));
+          }
+        }));
   }
 
   const std::shared_ptr<PendingCall>& state() const noexcept { return call_; }

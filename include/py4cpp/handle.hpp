@@ -46,6 +46,7 @@ class ObjectState {
 };
 
 class ObjectIterator;
+class ObjectRange;
 
 class Object {
  public:
@@ -87,9 +88,20 @@ class Object {
   template <class T>
   T as() const;
 
-  // One element at a time, each a round trip.
+  // The C++ object behind what host_object() made, wherever it has been (<py4cpp/host_object.hpp>). Throws
+  // ConversionError if this is no such object, or of another T.
+  template <class T>
+  T& host() const;
+  template <class T>
+  std::shared_ptr<T> host_ptr() const;
+
+  // Python's iterator, one step a round trip, except over a range, tuple, str, bytes or frozenset, which nothing can
+  // change: there many elements come at a time.
   ObjectIterator begin() const;
   ObjectIterator end() const;
+  // The same, read ahead of the loop by up to `ahead` elements, whatever is iterated: what Python does for an element
+  // then happens earlier than the loop asks for it; what it raises is thrown in its place.
+  ObjectRange iterate(std::size_t ahead) const;
 
   // Local.
   const std::shared_ptr<ObjectState>& state() const noexcept { return state_; }

@@ -114,7 +114,7 @@ T Object::as() const {
 // Local: prints describe().
 std::ostream& operator<<(std::ostream& out, const Object& object);
 
-// Asks for the next element when it is advanced. Copies share Python's iterator.
+// Asks for the next element when it is advanced, unless it came ahead. Copies share Python's iterator.
 class ObjectIterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -123,8 +123,9 @@ class ObjectIterator {
   using pointer = const Value*;
   using reference = const Value&;
 
-  ObjectIterator() noexcept = default;             // the end of any
-  explicit ObjectIterator(const Object& iterable);  // iter(iterable), and its first element
+  ObjectIterator() noexcept = default;  // the end of any
+  // iter(iterable), and its first element. `ahead`: how many elements may come at once; 0: as is safe.
+  explicit ObjectIterator(const Object& iterable, std::size_t ahead = 0);
 
   const Value& operator*() const noexcept { return element_; }
   const Value* operator->() const noexcept { return &element_; }
@@ -134,17 +135,29 @@ class ObjectIterator {
     ++*this;
     return before;
   }
-  friend bool operator==(const ObjectIterator& a, const ObjectIterator& b) noexcept {
-    return a.iterator_.same(b.iterator_);
-  }
+  friend bool operator==(const ObjectIterator& a, const ObjectIterator& b) noexcept { return a.source_ == b.source_; }
 
  private:
-  Object iterator_;  // refers to nothing at the end
+  struct Source;
+  std::shared_ptr<Source> source_;  // null at the end
   Value element_;
+};
+
+// What Object::iterate() goes through; each begin() asks for an iterator of its own.
+class ObjectRange {
+ public:
+  ObjectRange(Object iterable, std::size_t ahead) noexcept : iterable_(std::move(iterable)), ahead_(ahead) {}
+  ObjectIterator begin() const { return ObjectIterator(iterable_, ahead_); }
+  ObjectIterator end() const { return {}; }
+
+ private:
+  Object iterable_;
+  std::size_t ahead_;
 };
 
 inline ObjectIterator Object::begin() const { return ObjectIterator(*this); }
 inline ObjectIterator Object::end() const { return {}; }
+inline ObjectRange Object::iterate(std::size_t ahead) const { return {*this, ahead == 0 ? 1 : ahead}; }
 
 namespace detail {
 

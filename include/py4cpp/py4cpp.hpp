@@ -9,7 +9,11 @@
 #include <py4cpp/error.hpp>
 #include <py4cpp/errors.hpp>
 #include <py4cpp/feed.hpp>
+#include <py4cpp/function.hpp>
 #include <py4cpp/future.hpp>
+#include <py4cpp/generator.hpp>
+#include <py4cpp/host_object.hpp>
+#include <py4cpp/monitor.hpp>
 #include <py4cpp/object.hpp>
 #include <py4cpp/python.hpp>
 #include <py4cpp/value.hpp>

@@ -8,7 +8,9 @@
 #include <py4cpp/array.hpp>
 #include <py4cpp/callable.hpp>
 #include <py4cpp/config.hpp>
+#include <py4cpp/function.hpp>
 #include <py4cpp/future.hpp>
+#include <py4cpp/monitor.hpp>
 #include <py4cpp/object.hpp>
 
 #include <array>
@@ -106,10 +108,34 @@ class Python {
   // What an iterable yields, as a range whose elements are made ahead (<py4cpp/collect.hpp>). Text is a name.
   template <class T = Value, class I>
   Collected<T> collect(I&& iterable, std::size_t prefetch = 4);
+  // Names looked up now, and again in a worker that was started again (<py4cpp/function.hpp>).
+  template <class Signature>
+  Function<Signature> function(std::string_view name) {
+    return Function<Signature>(std::make_shared<detail::NamedObject>(source(), Op::name, std::string(name)));
+  }
+  Module module(std::string_view name) { return {source(), std::string(name)}; }
   Object import(std::string_view module);
   Object reload(const Object& module);
   std::string help(std::string_view name);
   std::string help(const Object& object);
+
+  // As call() and method(); what Python prints meanwhile goes to `out`, a std::ostream or a function of a
+  // std::string_view, as it is printed: on this thread, one piece at a time, or on others for what other threads of
+  // Python print. What `out` throws is raised where Python printed. Only sys.stdout goes there, not descriptor 1.
+  template <class R = Value, OutputSink S, class F, class... Args>
+  R call_monitor(S&& out, F&& function, Args&&... args) {
+    const std::shared_ptr<AsyncPeer> worker = peer();
+    const detail::Monitor monitor(out);
+    return detail::call_function<R>(*worker, "py4cpp._monitor", "call", monitor.value(),
+                                    target(*worker, std::forward<F>(function)), std::forward<Args>(args)...);
+  }
+  template <class R = Value, OutputSink S, class T, class... Args>
+  R method_monitor(S&& out, const T& object, std::string_view name, Args&&... args) {
+    const std::shared_ptr<AsyncPeer> worker = peer();
+    const detail::Monitor monitor(out);
+    return detail::call_function<R>(*worker, "py4cpp._monitor", "method", monitor.value(), object, name,
+                                    std::forward<Args>(args)...);
+  }
 
   // ---- without waiting: sent before they return, run in the order given
   template <class R = Value, class... Named>
@@ -145,6 +171,7 @@ class Python {
 
   // For extensions of this interface: the worker, started again first if Config::restart says so.
   std::shared_ptr<AsyncPeer> peer() const;
+  std::weak_ptr<PeerSource> source() const;  // where peer() comes from; ends with this Python
 
  private:
   friend class RemoteObjects;
@@ -198,9 +225,20 @@ class Python {
     detail::place_arguments(prepared.values.data() + 2, std::forward<Args>(args)...);
     return prepared;
   }
+  // What call() would call.
+  template <class F>
+  static Value target(Peer& worker, F&& function) {
+    if constexpr (detail::CalledByName<std::remove_reference_t<F>>) {
+      const Step steps[] = {{Op::name}};
+      const Value values[] = {Value::make(std::string_view(function))};
+      return Value::make(detail::run<Object>(worker, steps, values));
+    } else {
+      return Value(std::forward<F>(function));
+    }
+  }
   void export_callable(std::string_view name, const Value& callable);
 
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 // While it lives, calls on this thread (not inside callbacks) whose result is a plain Value give a handle.

@@ -34,11 +34,69 @@ def _is_method(thing, name):
     return callable(found)
 
 
+def public_names(module):
+    """What a module exports: __all__, or else what doesn't begin with an underscore."""
+    names = getattr(module, "__all__", None)
+    if names is None:
+        return [name for name in dir(module) if not name.startswith("_")]
+    return [str(name) for name in names]
+
+
 def help_text(thing):
     """What help() would show."""
     import pydoc
 
     return pydoc.render_doc(thing, renderer=pydoc.plaintext)
+
+
+_FIXED = (range, tuple, str, bytes, frozenset)  # iterating these, nobody can tell how far ahead we are
+_SMALL = (int, float, bool, complex, type(None))
+
+
+class Reader:
+    """Iterates for C++, several elements at a time where that makes no difference or where it was asked for."""
+
+    def __init__(self, iterable, ahead):
+        self._next = iter(iterable).__next__
+        self._most = ahead or (256 if type(iterable) in _FIXED else 1)
+        self._size = ahead or min(self._most, 16)
+        self._ended = False
+        self._error = None
+
+    def take(self):
+        """The next elements, at least one; none at the end. What is raised meanwhile comes after them."""
+        taken = []
+        while len(taken) < self._size and self.advance(raising=not taken):
+            taken.append(self.element)
+            if not self._is_small():
+                break
+        self.element = None
+        self._size = min(self._most, 2 * self._size)
+        return taken
+
+    def advance(self, raising=True):
+        """Whether there is one more, which is then `element`."""
+        self.element = None
+        if self._ended:
+            if raising and self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            return False
+        try:
+            self.element = self._next()
+            return True
+        except StopIteration:
+            self._ended = True
+        except BaseException as error:
+            self._ended = True
+            if raising:
+                raise
+            self._error = error
+        return False
+
+    def _is_small(self):
+        kind = type(self.element)
+        return kind in _SMALL or (kind in (str, bytes) and len(self.element) <= 1024)
 
 
 _frames = {}

@@ -15,7 +15,7 @@ def main(read_descriptor, write_descriptor):
     sys.argv = [""]
     _clean_main()
     if capture_stdout:
-        sys.stdout = sys.__stdout__ = _output_stream()
+        sys.stdout = sys.__stdout__ = OutputStream(_HostOutput())
     elif sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     _native.serve()
@@ -37,15 +37,15 @@ def _clean_main():
         del namespace[name]
 
 
-class _HostOutput(io.RawIOBase):
-    """Sends what is written to the host, in order with the replies."""
+class RawOutput(io.RawIOBase):
+    """What lies under a sys.stdout that isn't file descriptor 1."""
 
     def writable(self):
         return True
 
     def write(self, data):
         with memoryview(data) as view, view.cast("B") as flat:
-            if not _native.output(bytes(flat)):  # in a forked child
+            if not self.send(bytes(flat)):
                 return os.write(1, flat)
             return len(flat)
 
@@ -61,6 +61,15 @@ class _HostOutput(io.RawIOBase):
         return "<stdout>"
 
 
-def _output_stream():
-    raw = _HostOutput()
-    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
+class _HostOutput(RawOutput):
+    """Sends what is written to the host, in order with the replies."""
+
+    def send(self, data):
+        return _native.output(data)  # false in a forked child
+
+
+class OutputStream(io.TextIOWrapper):
+    """A sys.stdout over a RawOutput. Nothing waits in it."""
+
+    def __init__(self, raw):
+        super().__init__(raw, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)

@@ -1,4 +1,5 @@
-// API section 8, as far as it goes: calls that aren't waited for, and many threads at once.
+// API section 8, as far as it goes: calls that aren't waited for, and many threads at once. Output has a file of its
+// own.
 #include "pair_fixture.hpp"
 
 #include <atomic>
@@ -144,18 +145,6 @@ TEST_F(Async, AMegabyteOfPipelinedCallsBothWays) {
   const std::string text(4000, 'x');
   for (int i = 0; i < 500; ++i) all.push_back(py.call_async<std::string>("str", text));
   for (auto& f : all) EXPECT_EQ(f.get(), text);
-}
-
-TEST(Output, IsCapturedInOrder) {
-  std::string out;
-  auto c = config();
-  c.on_stdout = [&](std::string_view text) { out += text; };
-  Python py{c};
-  for (int i = 0; i < 100; ++i) {
-    py.call("print", i);
-    EXPECT_EQ(out, std::to_string(i) + "\n");
-    out.clear();
-  }
 }
 
 }  // namespace py4cpp::test

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include <pthread.h>
+
 namespace py4cpp::test {
 
 using Callbacks = PairTest;
@@ -34,6 +36,71 @@ TEST_F(Callbacks, NestToDepth64) {
   std::function<int(int)> down = [&](int n) { return n == 0 ? 0 : 1 + py.eval<int>("down(n)", "n"_a = n - 1); };
   py.export_function("down", [&](int n) { return down(n); });
   EXPECT_EQ(down(64), 64);
+}
+
+TEST_F(Callbacks, ErrorsCrossAllOfSixtyFourLevels) {
+  struct Mine : std::runtime_error {
+    Mine() : runtime_error("mine") {}
+  };
+  const std::function<int(int, bool)> down = [&](int n, bool in_python) {
+    if (n > 0) return py.eval<int>("down(n, p)", "n"_a = n - 1, "p"_a = in_python);
+    if (in_python) return py.eval<int>("{}['bottom']");
+    throw Mine();
+  };
+  py.export_function("down", down);
+  EXPECT_THROW(down(64, false), Mine);
+  EXPECT_THROW(down(64, true), errors::KeyError);
+  // Caught half way, on either side, each level goes on.
+  py.exec(
+      "import py4cpp\ndef catch(n, p):\n    try:\n        return down(n, p)\n"
+      "    except (py4cpp.HostError, KeyError) as e:\n        return type(e).__name__");
+  py.export_function("up", [&](int n, bool p) {
+    return n == 0 ? py.call("catch", 32, p) : py.eval("up(n, p)", "n"_a = n - 1, "p"_a = p);
+  });
+  EXPECT_EQ(py.eval("up(32, False)"), Value("HostError"));
+  EXPECT_EQ(py.eval("up(32, True)"), Value("KeyError"));
+  EXPECT_EQ(py.eval<int>("1"), 1);
+}
+
+TEST_F(Callbacks, DeepRecursionWorksOrFailsClean) {
+  const std::function<int(int)> down = [&](int n) { return n == 0 ? 0 : 1 + py.eval<int>("down(n)", "n"_a = n - 1); };
+  py.export_function("down", down);
+  try {
+    EXPECT_EQ(down(400), 400);
+  } catch (const errors::RecursionError&) {  // Python's own limit
+  }
+  EXPECT_THROW(down(1'000'000), Error);
+  EXPECT_EQ(down(10), 10);
+  py.exec("import sys; sys.setrecursionlimit(5000)");
+  EXPECT_EQ(down(400), 400);
+}
+
+TEST_F(Callbacks, DeepRecursionOnASmallStackFailsClean) {
+  const std::function<int(int)> down = [&](int n) { return n == 0 ? 0 : 1 + py.eval<int>("down(n)", "n"_a = n - 1); };
+  py.export_function("down", down);
+  py.exec("import sys; sys.setrecursionlimit(10**6)");
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{512} << 10);
+  pthread_t thread{};
+  struct Work {
+    const std::function<int(int)>& down;
+    bool failed = false;
+  } work{down};
+  const auto run = [](void* given) -> void* {
+    Work& todo = *static_cast<Work*>(given);
+    try {
+      todo.down(1'000'000);
+    } catch (const Error&) {
+      todo.failed = true;
+    }
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, &work), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  EXPECT_TRUE(work.failed);
+  EXPECT_EQ(down(10), 10);
 }
 
 TEST_F(Callbacks, ErrorsCrossBothWays) {
