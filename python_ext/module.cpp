@@ -1,10 +1,13 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
 #include "block_watch.hpp"
+#include "fork_pins.hpp"
 #include "greeting.hpp"
+#include "high_descriptor.hpp"
 #include "host_callable.hpp"
 #include "interrupt.hpp"
 #include "ndarray.hpp"
+#include "numpy_memory.hpp"
 #include "server.hpp"
 #include "version.hpp"
 
@@ -27,6 +30,7 @@ struct Worker {
   std::unique_ptr<Channel> channel;  // until there is a server
   HelloInfo host;
   std::shared_ptr<Arena> arena;
+  std::unique_ptr<ForkPins> pins;
   std::unique_ptr<Server> server;
   int descriptors[2] = {-1, -1};
 };
@@ -73,6 +77,8 @@ void connect_worker(int read_descriptor, int write_descriptor) {
   configure_process_arena({host.shared_memory_limit, host.cache_limit});
   worker->arena = process_arena();
   worker->watchdog->remove_names_of(worker->arena->id());
+  worker->pins = std::make_unique<ForkPins>(worker->arena);
+  worker->watchdog->collect(*worker->pins);
 }
 
 // Runs a function that may throw, for Python.
@@ -115,6 +121,7 @@ PyObject* native_serve(PyObject*, PyObject*) noexcept {
       greet_host(*worker->channel, worker->arena->id());
       worker->server =
           std::make_unique<Server>(std::move(worker->channel), worker->host, worker->arena, *worker->watchdog);
+      worker->pins->include(worker->server->ledger());
     } catch (const Error& error) {
       exit_worker(error.what());
     }
@@ -128,6 +135,20 @@ PyObject* native_serve(PyObject*, PyObject*) noexcept {
 PyObject* native_ending(PyObject*, PyObject*) noexcept {
   return guarded([] {
     if (worker != nullptr && worker->server) worker->server->ending();
+    return none();
+  });
+}
+
+// share_numpy(): for when numpy has been imported.
+PyObject* native_share_numpy(PyObject*, PyObject*) noexcept {
+  return guarded([] {
+    if (worker == nullptr || !worker->arena) return none();
+    try {
+      const Numpy* numpy = Numpy::if_imported();
+      if (numpy != nullptr) share_numpy_memory(*numpy, worker->arena, worker->host.inline_limit);
+    } catch (const PythonRaised&) {  // a numpy that we can't use; whoever passes an array hears of it
+      PyErr_Clear();
+    }
     return none();
   });
 }
@@ -169,6 +190,7 @@ PyMethodDef methods[] = {
     {"connect", native_connect, METH_VARARGS, nullptr},
     {"serve", native_serve, METH_NOARGS, nullptr},
     {"ending", native_ending, METH_NOARGS, nullptr},
+    {"share_numpy", native_share_numpy, METH_NOARGS, nullptr},
     {"output", native_output, METH_VARARGS, nullptr},
     {"stats", native_stats, METH_NOARGS, "What this worker has sent to C++ and what it holds, as a dict."},
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},

@@ -43,6 +43,13 @@ class Numpy {
   // Null as long as nobody has imported numpy. Throws PythonRaised only if what was imported can't be used.
   static const Numpy* if_imported();
 
+  // How numpy allocates the elements of arrays (NEP 49); nothing before numpy 1.22.
+  struct MemoryHandling {
+    PyObject* (*set_handler)(PyObject* capsule);  // returns the former one; null is the default
+    PyObject* default_handler;                    // a capsule
+  };
+  std::optional<MemoryHandling> memory_handling() const noexcept { return memory_handling_; }
+
   bool is_exact_array(PyObject* object) const noexcept { return Py_TYPE(object) == array_type_; }
   bool is_array(PyObject* object) const noexcept { return PyObject_TypeCheck(object, array_type_); }
   static const ArrayFields& fields(PyObject* array) noexcept { return *reinterpret_cast<const ArrayFields*>(array); }
@@ -94,6 +101,7 @@ class Numpy {
   DescrFromType descr_from_type_ = nullptr;
   NewFromDescr new_from_descr_ = nullptr;
   SetBaseObject set_base_object_ = nullptr;
+  std::optional<MemoryHandling> memory_handling_;
   std::vector<ScalarType> scalars_;
 };
 
