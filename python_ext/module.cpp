@@ -1,6 +1,7 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
 #include "block_watch.hpp"
+#include "fork_mark.hpp"
 #include "fork_pins.hpp"
 #include "greeting.hpp"
 #include "high_descriptor.hpp"
@@ -26,6 +27,7 @@ namespace {
 constexpr int exit_failed = 70;  // the worker couldn't start or go on; stderr says why
 
 struct Worker {
+  ForkMark made_in;
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Channel> channel;  // until there is a server
   HelloInfo host;
@@ -47,6 +49,10 @@ Server& running_server() {
   if (worker == nullptr || !worker->server) {
     raise_python(PyExc_RuntimeError, "this Python process was not started by a C++ program through py4cpp");
   }
+  if (!worker->made_in.same_process()) {
+    raise_python(PyExc_RuntimeError,
+                 "this process was forked from a py4cpp worker: only the worker itself can do that");
+  }
   return *worker->server;
 }
 
@@ -54,6 +60,14 @@ Server& running_server() {
 void close_in_child() {
   if (worker == nullptr) return;
   for (const int descriptor : worker->descriptors) close(descriptor);
+}
+
+void share_memory(const Numpy& numpy) noexcept {
+  try {
+    share_numpy_memory(numpy, worker->arena, worker->host.inline_limit);
+  } catch (const PythonRaised&) {  // arrays are copied, then
+    PyErr_Clear();
+  }
 }
 
 void connect_worker(int read_descriptor, int write_descriptor) {
@@ -79,6 +93,7 @@ void connect_worker(int read_descriptor, int write_descriptor) {
   worker->watchdog->remove_names_of(worker->arena->id());
   worker->pins = std::make_unique<ForkPins>(worker->arena);
   worker->watchdog->collect(*worker->pins);
+  Numpy::on_found(share_memory);
 }
 
 // Runs a function that may throw, for Python.
@@ -139,14 +154,12 @@ PyObject* native_ending(PyObject*, PyObject*) noexcept {
   });
 }
 
-// share_numpy(): for when numpy has been imported.
-PyObject* native_share_numpy(PyObject*, PyObject*) noexcept {
+// numpy_imported(): whoever imported it. What it has allocated by then stays where it is.
+PyObject* native_numpy_imported(PyObject*, PyObject*) noexcept {
   return guarded([] {
-    if (worker == nullptr || !worker->arena) return none();
     try {
-      const Numpy* numpy = Numpy::if_imported();
-      if (numpy != nullptr) share_numpy_memory(*numpy, worker->arena, worker->host.inline_limit);
-    } catch (const PythonRaised&) {  // a numpy that we can't use; whoever passes an array hears of it
+      Numpy::if_imported();
+    } catch (const PythonRaised&) {  // one that we can't use; whoever passes an array hears of it
       PyErr_Clear();
     }
     return none();
@@ -159,7 +172,9 @@ PyObject* native_output(PyObject*, PyObject* args) noexcept {
     const char* data = nullptr;
     Py_ssize_t size = 0;
     if (PyArg_ParseTuple(args, "y#", &data, &size) == 0) throw PythonRaised{};
-    return Ref::borrow(running_server().print({data, static_cast<std::size_t>(size)}) ? Py_True : Py_False);
+    if (worker != nullptr && !worker->made_in.same_process()) return Ref::borrow(Py_False);
+    running_server().print({data, static_cast<std::size_t>(size)});
+    return Ref::borrow(Py_True);
   });
 }
 
@@ -190,7 +205,7 @@ PyMethodDef methods[] = {
     {"connect", native_connect, METH_VARARGS, nullptr},
     {"serve", native_serve, METH_NOARGS, nullptr},
     {"ending", native_ending, METH_NOARGS, nullptr},
-    {"share_numpy", native_share_numpy, METH_NOARGS, nullptr},
+    {"numpy_imported", native_numpy_imported, METH_NOARGS, nullptr},
     {"output", native_output, METH_VARARGS, nullptr},
     {"stats", native_stats, METH_NOARGS, "What this worker has sent to C++ and what it holds, as a dict."},
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},

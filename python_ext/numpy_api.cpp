@@ -135,6 +135,7 @@ Ref core_module() {
 }
 
 const Numpy* loaded = nullptr;  // with the GIL as its lock: a C++ guard could wait for a thread that needs it
+void (*found_action)(const Numpy&) = nullptr;
 
 }  // namespace
 
@@ -155,9 +156,13 @@ const Numpy* Numpy::if_imported() {
   Ref numpy = imported("numpy");
   if (!numpy) return nullptr;
   const auto* made = new Numpy(std::move(core));  // for good: arrays may come until the interpreter ends
-  if (loaded == nullptr) loaded = made;
+  if (loaded != nullptr) return loaded;           // making it let other threads run
+  loaded = made;
+  if (found_action != nullptr) found_action(*loaded);
   return loaded;
 }
+
+void Numpy::on_found(void (*action)(const Numpy&)) noexcept { found_action = action; }
 
 Numpy::Numpy(Ref core) {
   module_ = imported("numpy");

@@ -42,6 +42,8 @@ class Numpy {
   static const Numpy& get();
   // Null as long as nobody has imported numpy. Throws PythonRaised only if what was imported can't be used.
   static const Numpy* if_imported();
+  // Called once, when one of these first finds numpy. Must not throw.
+  static void on_found(void (*action)(const Numpy&)) noexcept;
 
   // How numpy allocates the elements of arrays (NEP 49); nothing before numpy 1.22.
   struct MemoryHandling {

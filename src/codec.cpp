@@ -316,6 +316,7 @@ class Decoder {
     }
     auto state = std::make_shared<ArrayState>();
     state->writable = place.writable;
+    state->copied = place.copied;
     state->block = linkage_.borrow(place.block);
     state->data = state->block->data() + place.data_offset;
     state->layout = std::move(place.layout);
