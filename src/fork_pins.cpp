@@ -141,7 +141,8 @@ void ForkPins::settle() noexcept {
   Segment::let_go_all();
   if (child_ >= 0) {
     ::close(std::exchange(child_, -1));
-    epoll_event event{};  // none is asked for: the end is reported anyway
+    epoll_event event{};
+    event.events = EPOLLET;  // the end is reported unasked, and once is enough
     event.data.u64 = coming_->first;
     ::epoll_ctl(ended_, EPOLL_CTL_ADD, coming_->second.descriptor, &event);
   }

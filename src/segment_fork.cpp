@@ -12,12 +12,18 @@ namespace py4cpp {
 
 namespace {
 
-// A private mapping: of the file, or with -1 of fresh memory. Made elsewhere first, so that what was mapped is still
-// there if there is no memory for it.
-void* map_private(std::size_t bytes, int descriptor) noexcept {
-  const int kind = MAP_PRIVATE | MAP_NORESERVE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
-  void* const mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kind, descriptor, 0);
-  return mapped == MAP_FAILED ? nullptr : mapped;
+constexpr int access = PROT_READ | PROT_WRITE;
+constexpr int kind = MAP_PRIVATE | MAP_NORESERVE;
+
+bool map_over(std::byte* data, std::size_t bytes, int descriptor) noexcept {
+  return ::mmap(data, bytes, access, kind | MAP_FIXED, descriptor, 0) == data;
+}
+
+bool replace_by_copy(std::byte* data, std::size_t bytes) noexcept {
+  void* const copy = ::mmap(nullptr, bytes, access, kind | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) return false;
+  std::memcpy(copy, data, bytes);
+  return ::mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, data) == data;
 }
 
 }  // namespace
@@ -44,11 +50,9 @@ void Segment::make_all_private() noexcept {
 void Segment::make_private() noexcept {
   struct stat facts {};
   const bool ours = ::fstat(descriptor(), &facts) == 0 && facts.st_dev == device_ && facts.st_ino == inode_;
-  void* mapped = map_private(size(), ours ? descriptor() : -1);
-  if (mapped != nullptr && !ours) std::memcpy(mapped, data(), size());  // user code has closed the descriptor
-  if (mapped != nullptr) mapped = ::mremap(mapped, size(), size(), MREMAP_MAYMOVE | MREMAP_FIXED, data());
-  // Without memory it dies of writing, rather than change the parent's data.
-  if (mapped != data()) ::mprotect(data(), size(), PROT_READ);
+  // User code may have closed the descriptor.
+  if (ours ? map_over(data(), size(), descriptor()) : replace_by_copy(data(), size())) return;
+  ::mprotect(data(), size(), PROT_READ);  // no memory: it dies of writing, rather than change the parent's data
 }
 
 void Segment::enlist() {
