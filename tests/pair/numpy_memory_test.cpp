@@ -255,10 +255,7 @@ TEST_F(NumpyBorn, UpToTheInlineLimitTravelInTheMessage) {
 // ---- numpy's own tests
 
 // Those of its modules that need no pytest, for a glance at each push; `./run numpy-tests` runs them all.
-constexpr const char* modules_without_fixtures[] = {"numpy.core.tests.test_defchararray",
-                                                    "numpy.core.tests.test_function_base",
-                                                    "numpy.core.tests.test_indexerrors",
-                                                    "numpy.fft.tests.test_helper",
+constexpr const char* modules_without_fixtures[] = {"numpy.fft.tests.test_helper",
                                                     "numpy.lib.tests.test__iotools",
                                                     "numpy.lib.tests.test_regression",
                                                     "numpy.lib.tests.test_type_check",
