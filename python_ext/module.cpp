@@ -1,10 +1,14 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
 #include "block_watch.hpp"
+#include "fork_mark.hpp"
+#include "fork_pins.hpp"
 #include "greeting.hpp"
+#include "high_descriptor.hpp"
 #include "host_reference.hpp"
 #include "interrupt.hpp"
 #include "ndarray.hpp"
+#include "numpy_memory.hpp"
 #include "server.hpp"
 #include "version.hpp"
 
@@ -23,10 +27,12 @@ namespace {
 constexpr int exit_failed = 70;  // the worker couldn't start or go on; stderr says why
 
 struct Worker {
+  ForkMark made_in;
   std::unique_ptr<Watchdog> watchdog;
   std::unique_ptr<Channel> channel;  // until there is a server
   HelloInfo host;
   std::shared_ptr<Arena> arena;
+  std::unique_ptr<ForkPins> pins;
   std::unique_ptr<Server> server;
   int descriptors[2] = {-1, -1};
 };
@@ -43,6 +49,10 @@ Server& running_server() {
   if (worker == nullptr || !worker->server) {
     raise_python(PyExc_RuntimeError, "this Python process was not started by a C++ program through py4cpp");
   }
+  if (!worker->made_in.same_process()) {
+    raise_python(PyExc_RuntimeError,
+                 "this process was forked from a py4cpp worker: only the worker itself can do that");
+  }
   return *worker->server;
 }
 
@@ -50,6 +60,14 @@ Server& running_server() {
 void close_in_child() {
   if (worker == nullptr) return;
   for (const int descriptor : worker->descriptors) close(descriptor);
+}
+
+void share_memory(const Numpy& numpy) noexcept {
+  try {
+    share_numpy_memory(numpy, worker->arena, worker->host.inline_limit);
+  } catch (const PythonRaised&) {  // arrays are copied, then
+    PyErr_Clear();
+  }
 }
 
 void connect_worker(int read_descriptor, int write_descriptor) {
@@ -73,6 +91,9 @@ void connect_worker(int read_descriptor, int write_descriptor) {
   configure_process_arena({host.shared_memory_limit, host.cache_limit});
   worker->arena = process_arena();
   worker->watchdog->remove_names_of(worker->arena->id());
+  worker->pins = std::make_unique<ForkPins>(worker->arena);
+  worker->watchdog->collect(*worker->pins);
+  Numpy::on_found(share_memory);
 }
 
 // Runs a function that may throw, for Python.
@@ -115,6 +136,7 @@ PyObject* native_serve(PyObject*, PyObject*) noexcept {
       greet_host(*worker->channel, worker->arena->id());
       worker->server =
           std::make_unique<Server>(std::move(worker->channel), worker->host, worker->arena, *worker->watchdog);
+      worker->pins->include(worker->server->ledger());
     } catch (const Error& error) {
       exit_worker(error.what());
     }
@@ -132,13 +154,27 @@ PyObject* native_ending(PyObject*, PyObject*) noexcept {
   });
 }
 
+// numpy_imported(): whoever imported it. What it has allocated by then stays where it is.
+PyObject* native_numpy_imported(PyObject*, PyObject*) noexcept {
+  return guarded([] {
+    try {
+      Numpy::if_imported();
+    } catch (const PythonRaised&) {  // one that we can't use; whoever passes an array hears of it
+      PyErr_Clear();
+    }
+    return none();
+  });
+}
+
 // output(data) -> bool: sends what was printed. False in a forked child.
 PyObject* native_output(PyObject*, PyObject* args) noexcept {
   return guarded([&] {
     const char* data = nullptr;
     Py_ssize_t size = 0;
     if (PyArg_ParseTuple(args, "y#", &data, &size) == 0) throw PythonRaised{};
-    return Ref::borrow(running_server().print({data, static_cast<std::size_t>(size)}) ? Py_True : Py_False);
+    if (worker != nullptr && !worker->made_in.same_process()) return Ref::borrow(Py_False);
+    running_server().print({data, static_cast<std::size_t>(size)});
+    return Ref::borrow(Py_True);
   });
 }
 
@@ -174,6 +210,7 @@ PyMethodDef methods[] = {
     {"connect", native_connect, METH_VARARGS, nullptr},
     {"serve", native_serve, METH_NOARGS, nullptr},
     {"ending", native_ending, METH_NOARGS, nullptr},
+    {"numpy_imported", native_numpy_imported, METH_NOARGS, nullptr},
     {"output", native_output, METH_VARARGS, nullptr},
     {"invoke", native_invoke, METH_VARARGS, nullptr},
     {"stats", native_stats, METH_NOARGS, "What this worker has sent to C++ and what it holds, as a dict."},

@@ -60,7 +60,7 @@ void write_copy(const Numpy& numpy, PyObject* array, const Layout& row_major, Va
   } else {
     const std::shared_ptr<Block> block = conversion.allocate(size);
     numpy.copy_elements(array, row_major, block->data());
-    writer.array(row_major, block->data(), writable, block);
+    writer.array(row_major, block->data(), writable, block, true);
   }
   conversion.sent.copied(size);
 }
@@ -72,10 +72,13 @@ Ref array_in_block(const Numpy& numpy, const Layout& layout, std::byte* data, bo
 
 const ForkMark loaded_in;
 
+void check_not_forked() {
+  if (loaded_in.same_process()) return;
+  throw Error(ErrorKind::invalid, "a process forked from a py4cpp worker has no part in its shared memory");
+}
+
 Ref new_shared_array(const Numpy& numpy, DType dtype, Shape shape) {
-  if (!loaded_in.same_process()) {
-    throw Error(ErrorKind::invalid, "a process forked from a py4cpp worker has no part in its shared memory");
-  }
+  check_not_forked();
   const Layout layout = Layout::row_major(dtype, std::move(shape));
   std::shared_ptr<Block> block = allocate_block(*process_arena(), layout.nbytes());
   std::byte* data = block->data();
@@ -175,6 +178,7 @@ PyObject* native_shared_like(PyObject*, PyObject* array) noexcept {
 
 PyObject* native_is_shared(PyObject*, PyObject* array) noexcept {
   return guarded([&] {
+    check_not_forked();
     const Numpy* numpy = Numpy::if_imported();
     if (numpy == nullptr || !numpy->is_array(array)) return Ref::borrow(Py_False);
     const std::byte* data = Numpy::fields(array).data;

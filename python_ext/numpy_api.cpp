@@ -25,7 +25,12 @@ constexpr std::size_t api_array_type = 2;
 constexpr std::size_t api_generic_type = 10;
 constexpr std::size_t api_descr_from_type = 45;
 constexpr std::size_t api_new_from_descr = 94;
+constexpr std::size_t api_get_feature_version = 211;
 constexpr std::size_t api_set_base_object = 282;
+constexpr std::size_t api_set_memory_handler = 304;
+constexpr std::size_t api_default_memory_handler = 306;
+
+constexpr unsigned has_memory_handlers = 0xf;  // feature version of numpy 1.22
 
 // numpy's type numbers.
 enum TypeNumber : int {
@@ -130,6 +135,7 @@ Ref core_module() {
 }
 
 const Numpy* loaded = nullptr;  // with the GIL as its lock: a C++ guard could wait for a thread that needs it
+void (*found_action)(const Numpy&) = nullptr;
 
 }  // namespace
 
@@ -150,9 +156,13 @@ const Numpy* Numpy::if_imported() {
   Ref numpy = imported("numpy");
   if (!numpy) return nullptr;
   const auto* made = new Numpy(std::move(core));  // for good: arrays may come until the interpreter ends
-  if (loaded == nullptr) loaded = made;
+  if (loaded != nullptr) return loaded;           // making it let other threads run
+  loaded = made;
+  if (found_action != nullptr) found_action(*loaded);
   return loaded;
 }
+
+void Numpy::on_found(void (*action)(const Numpy&)) noexcept { found_action = action; }
 
 Numpy::Numpy(Ref core) {
   module_ = imported("numpy");
@@ -165,7 +175,7 @@ void Numpy::find_entry_points(PyObject* core) {
   const Ref capsule = attribute(core, "_ARRAY_API");
   auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.get(), nullptr));
   if (table == nullptr) throw PythonRaised{};
-  GetVersion get_version = nullptr;
+  GetVersion get_version = nullptr, get_feature_version = nullptr;
   take(table, api_get_version, get_version);
   const unsigned major = get_version() >> 24;
   if (major != 1 && major != 2) {
@@ -177,6 +187,12 @@ void Numpy::find_entry_points(PyObject* core) {
   take(table, api_descr_from_type, descr_from_type_);
   take(table, api_new_from_descr, new_from_descr_);
   take(table, api_set_base_object, set_base_object_);
+  take(table, api_get_feature_version, get_feature_version);
+  if (get_feature_version() >= has_memory_handlers) {
+    memory_handling_.emplace();
+    take(table, api_set_memory_handler, memory_handling_->set_handler);
+    memory_handling_->default_handler = *static_cast<PyObject**>(table[api_default_memory_handler]);
+  }
 }
 
 // Reads an array of known shape through our structs.

@@ -42,6 +42,15 @@ class Numpy {
   static const Numpy& get();
   // Null as long as nobody has imported numpy. Throws PythonRaised only if what was imported can't be used.
   static const Numpy* if_imported();
+  // Called once, when one of these first finds numpy. Must not throw.
+  static void on_found(void (*action)(const Numpy&)) noexcept;
+
+  // How numpy allocates the elements of arrays (NEP 49); nothing before numpy 1.22.
+  struct MemoryHandling {
+    PyObject* (*set_handler)(PyObject* capsule);  // returns the former one; null is the default
+    PyObject* default_handler;                    // a capsule
+  };
+  std::optional<MemoryHandling> memory_handling() const noexcept { return memory_handling_; }
 
   bool is_exact_array(PyObject* object) const noexcept { return Py_TYPE(object) == array_type_; }
   bool is_array(PyObject* object) const noexcept { return PyObject_TypeCheck(object, array_type_); }
@@ -94,6 +103,7 @@ class Numpy {
   DescrFromType descr_from_type_ = nullptr;
   NewFromDescr new_from_descr_ = nullptr;
   SetBaseObject set_base_object_ = nullptr;
+  std::optional<MemoryHandling> memory_handling_;
   std::vector<ScalarType> scalars_;
 };
 

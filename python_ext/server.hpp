@@ -38,10 +38,11 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   // The interpreter is about to end: from now on no thread but the main one gets the GIL back from us.
   void ending() noexcept;
 
-  // Sends what Python printed. False in a forked child, which has no part in the session.
-  bool print(std::string_view text);
+  // Sends what Python printed.
+  void print(std::string_view text);
 
   Names& names() noexcept { return steps_.names(); }
+  BlockLedger& ledger() noexcept { return session_->ledger(); }
   const ObjectTable& objects() const noexcept { return objects_; }
   const SentArrays& sent() const noexcept { return conversion_->sent; }
 

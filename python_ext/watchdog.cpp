@@ -1,5 +1,6 @@
 #include "watchdog.hpp"
 
+#include "high_descriptor.hpp"
 #include "lease.hpp"
 
 #include <py4cpp/error.hpp>
@@ -15,7 +16,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,12 +30,7 @@ std::int64_t now() noexcept { return std::chrono::steady_clock::now().time_since
 
 int open_pidfd(pid_t process) noexcept {
   const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, process, 0));
-  if (descriptor < 0) return -1;
-  try {
-    return move_high(descriptor);
-  } catch (const Error&) {
-    return descriptor;
-  }
+  return descriptor < 0 ? -1 : move_high_if_possible(descriptor);
 }
 
 int wake_signal() noexcept { return SIGRTMIN + 6; }
@@ -56,21 +51,6 @@ bool is_zombie(pid_t process) noexcept {
 }
 
 }  // namespace
-
-int move_high(int descriptor) {
-  constexpr rlim_t high = 16 * 1024;  // the kernel's table grows with the highest number in use
-  constexpr rlim_t room = 64;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t first = std::min(limit.rlim_cur, high);
-  for (const rlim_t lowest : {first > 2 * room ? first - room : room / 2, room / 2, rlim_t{5}}) {
-    const int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, static_cast<int>(lowest));
-    if (moved < 0) continue;
-    close(descriptor);
-    return moved;
-  }
-  throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
-}
 
 Watchdog::Watchdog() : parent_(getppid()), host_descriptor_(open_pidfd(parent_)), host_(parent_) {
   if (getppid() != parent_) _exit(exit_code);
@@ -100,6 +80,11 @@ void Watchdog::watch_host(pid_t host) {
 void Watchdog::remove_names_of(const ArenaId& arena) {
   const std::lock_guard lock(mutex_);
   arenas_.push_back(arena);
+}
+
+void Watchdog::collect(ForkPins& pins) {
+  pins_.store(&pins);
+  wake();
 }
 
 void Watchdog::serve(Session& session) { session_.store(&session); }
@@ -180,7 +165,9 @@ void Watchdog::send() noexcept {
 
 void Watchdog::wait() noexcept {
   Session* session = session_.load();
-  pollfd watched[] = {{host_descriptor_.load(), POLLIN, 0}, {-1, POLLOUT, 0}};
+  ForkPins* pins = pins_.load();
+  pollfd watched[] = {
+      {host_descriptor_.load(), POLLIN, 0}, {-1, POLLOUT, 0}, {pins != nullptr ? pins->descriptor() : -1, POLLIN, 0}};
   if (blocked_.load() && session != nullptr) watched[1].fd = session->channel().write_descriptor();
   std::int64_t until = std::min(end_at_.load(), due_.load());
   if (watched[0].fd < 0) until = std::min(until, now() + std::chrono::nanoseconds(without_pidfd).count());
@@ -193,9 +180,10 @@ void Watchdog::wait() noexcept {
   sigset_t all_but_ours;
   sigfillset(&all_but_ours);
   sigdelset(&all_but_ours, wake_signal());
-  ppoll(watched, 2, until != never ? &left : nullptr, &all_but_ours);
+  ppoll(watched, 3, until != never ? &left : nullptr, &all_but_ours);
   woken_.store(false);
   if (watched[0].revents != 0 && !host_ended()) host_descriptor_.store(-1);  // user code closed it
+  if (watched[2].revents != 0 && !pins->collect()) pins_.store(nullptr);     // and this
 }
 
 // Whatever the descriptor says: user code may have closed it and opened something else in its place.

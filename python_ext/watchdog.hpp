@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fork_mark.hpp"
+#include "fork_pins.hpp"
 #include "segment.hpp"
 #include "session.hpp"
 
@@ -18,10 +19,6 @@
 
 namespace py4cpp {
 
-// Moves the descriptor to a high number, close-on-exec, out of the way of what user code opens, closes or reckons with.
-// Throws Error(exhausted).
-int move_high(int descriptor);
-
 class Watchdog {
  public:
   // Watches the parent process from now on. If it has already ended, so does this process.
@@ -34,6 +31,7 @@ class Watchdog {
   // Names to remove from /dev/shm when the host has ended and with it this process.
   void remove_names_of(const ArenaId& arena);
   void serve(Session& session);
+  void collect(ForkPins& pins);  // whenever children have ended; it lives as long as this
 
   // Calls session.service() within this time. Any thread, with locks held; cheap when it was asked before.
   void attend(std::chrono::microseconds within) noexcept;
@@ -65,6 +63,7 @@ class Watchdog {
   std::atomic<int> host_descriptor_;  // pidfd, -1 where the kernel has none
   std::atomic<pid_t> host_;
   std::atomic<Session*> session_{nullptr};
+  std::atomic<ForkPins*> pins_{nullptr};
   std::atomic<std::int64_t> due_{never};  // when to call service(), by Clock, in nanoseconds
   std::atomic<std::int64_t> end_at_{never};
   std::atomic<bool> blocked_{false};  // bytes are left that the pipe didn't take

@@ -19,15 +19,16 @@ constexpr std::size_t largest = std::size_t{1} << 46;
 constexpr std::uint64_t first_segment = std::uint64_t{1} << 20;
 constexpr std::uint64_t largest_shared_segment = std::uint64_t{64} << 20;
 
-std::uint64_t automatic_cache_limit() noexcept {
-  constexpr std::uint64_t most = std::uint64_t{1} << 30;
+constexpr std::uint64_t most_cached = std::uint64_t{1} << 30;  // unless it is configured
+
+std::uint64_t quarter_of_file_system() noexcept {
   struct statvfs facts {};
-  if (::statvfs("/dev/shm", &facts) != 0) return most;
-  return std::min(most, static_cast<std::uint64_t>(facts.f_blocks) * facts.f_frsize / 4);
+  if (::statvfs("/dev/shm", &facts) != 0) return most_cached;
+  return static_cast<std::uint64_t>(facts.f_blocks) * facts.f_frsize / 4;
 }
 
-std::uint64_t resolved(std::uint64_t cache_limit) noexcept {
-  return cache_limit == ArenaLimits::automatic ? automatic_cache_limit() : cache_limit;
+std::uint64_t resolved(std::uint64_t cache_limit, std::uint64_t quarter) noexcept {
+  return cache_limit == ArenaLimits::automatic ? std::min(most_cached, quarter) : cache_limit;
 }
 
 std::size_t whole_pages(std::size_t bytes) noexcept {
@@ -51,7 +52,9 @@ class Arena::ArenaBlock final : public Block {
 };
 
 Arena::Arena(const ArenaLimits& limits)
-    : shared_memory_limit_(limits.shared_memory_limit), cache_limit_(resolved(limits.cache_limit)) {
+    : quarter_(quarter_of_file_system()),
+      shared_memory_limit_(limits.shared_memory_limit),
+      cache_limit_(resolved(limits.cache_limit, quarter_)) {
   // A janitor that comes between creating the lease and locking it costs us the id, nothing else.
   for (int attempt = 0; attempt < 100 && !lease_; ++attempt) {
     id_ = make_arena_id();
@@ -70,8 +73,21 @@ std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
   if (bytes > largest) throw OutOfSharedMemory(bytes, largest, "no address space is that large");
   std::unique_lock lock(mutex_);
   FreeSpace::RangeId range = closed_ ? FreeSpace::none : space_.take(bytes);
-  if (range == FreeSpace::none) range = make_room(lock, bytes);
+  if (range == FreeSpace::none) range = make_room(lock, {bytes, true});
   return make_block(range, bytes);
+}
+
+Offer Arena::offer(std::size_t bytes, bool may_grow) noexcept try {
+  if (!made_in_.same_process() || bytes > largest) return {};
+  std::unique_lock lock(mutex_);
+  if (closed_) return {};
+  FreeSpace::RangeId range = space_.take(bytes);
+  if (range == FreeSpace::none && may_grow) range = make_room(lock, {bytes, false});
+  if (range == FreeSpace::none) return {};
+  const bool clean = space_.clean(range);
+  return {make_block(range, space_.capacity(range)), clean};
+} catch (const std::exception&) {  // no memory of the ordinary kind
+  return {};
 }
 
 std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t bytes) {
@@ -90,7 +106,8 @@ std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t b
 
 // For when no segment has room: what is cached in other sizes comes first, then a new segment. Where memory is short,
 // what is warm is given back, then room for more is forgone, and at last any corner will do.
-FreeSpace::RangeId Arena::make_room(std::unique_lock<std::mutex>& lock, std::size_t bytes) {
+FreeSpace::RangeId Arena::make_room(std::unique_lock<std::mutex>& lock, const Demand& demand) {
+  const std::size_t bytes = demand.bytes;
   const FreeSpace::Kind kind = FreeSpace::kind_for(bytes);
   const std::size_t least = whole_pages(FreeSpace::capacity_for(bytes));
   std::size_t wanted = least;
@@ -102,23 +119,23 @@ FreeSpace::RangeId Arena::make_room(std::unique_lock<std::mutex>& lock, std::siz
     const std::uint64_t doubled = std::clamp(space_.bytes_of(kind), first_segment, largest_shared_segment);
     wanted = std::max<std::size_t>(least, std::min(doubled, std::max(first_segment, cache_limit_)));
   }
-  if (try_grow(lock, wanted, bytes)) return space_.take(bytes);
+  if (try_grow(lock, wanted, demand)) return space_.take(bytes);
   give_back(lock, 0);
-  if (wanted > least && try_grow(lock, wanted, bytes)) return space_.take(bytes);
+  if (wanted > least && try_grow(lock, wanted, demand)) return space_.take(bytes);
   try {
-    create_segment(lock, least, bytes);
+    create_segment(lock, least, demand);
   } catch (const OutOfSharedMemory&) {
     space_.merge();
     const auto range = space_.take_anywhere(bytes);
-    if (range == FreeSpace::none) throw;
+    if (range == FreeSpace::none && demand.must) throw;
     return range;
   }
   return space_.take(bytes);
 }
 
-bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked) {
+bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand) {
   try {
-    create_segment(lock, bytes, asked);
+    create_segment(lock, bytes, demand);
     return true;
   } catch (const OutOfSharedMemory&) {
     return false;
@@ -126,11 +143,12 @@ bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std:
 }
 
 // Creating takes long, so the lock is let go meanwhile; `bytes_coming_` keeps the limit and close() right.
-void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked) {
+void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand) {
   if (closed_) throw Error(ErrorKind::invalid, "shared memory is closed: the program is ending");
   const std::uint64_t used = bytes_total_ + bytes_coming_;
-  if (shared_memory_limit_ != 0 && (bytes > shared_memory_limit_ || used > shared_memory_limit_ - bytes)) {
-    throw OutOfSharedMemory(asked, shared_memory_limit_ > used ? shared_memory_limit_ - used : 0,
+  const std::uint64_t limit = demand.must ? shared_memory_limit_ : shared_memory_limit_ - shared_memory_limit_ / 4;
+  if (shared_memory_limit_ != 0 && (bytes > limit || used > limit - bytes)) {
+    throw OutOfSharedMemory(demand.bytes, shared_memory_limit_ > used ? shared_memory_limit_ - used : 0,
                             "shared_memory_limit is " + std::to_string(shared_memory_limit_) + " bytes");
   }
   const std::uint32_t number = fresh_number();
@@ -139,7 +157,7 @@ void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes
   std::exception_ptr failure;
   lock.unlock();
   try {
-    segment = Segment::create(id_, number, bytes, asked);
+    segment = Segment::create(id_, number, bytes, demand.bytes, demand.must ? 0 : quarter_);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -147,7 +165,7 @@ void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes
   bytes_coming_ -= bytes;
   came_.notify_all();
   if (failure) std::rethrow_exception(failure);
-  add_segment(std::move(segment), FreeSpace::kind_for(asked));
+  add_segment(std::move(segment), FreeSpace::kind_for(demand.bytes));
 }
 
 void Arena::add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind) {
@@ -241,6 +259,15 @@ std::shared_ptr<Block> Arena::containing(const void* address) const noexcept {
   return range == FreeSpace::none ? nullptr : space_.block(range).lock();
 }
 
+std::vector<std::shared_ptr<Block>> Arena::live_blocks() const {
+  std::vector<std::shared_ptr<Block>> blocks;
+  if (!made_in_.same_process()) return blocks;
+  const std::lock_guard lock(mutex_);
+  blocks.reserve(space_.live_ranges());  // once they are locked, nothing may throw: the last owner needs the lock
+  space_.append_live(blocks);
+  return blocks;
+}
+
 void Arena::trim() noexcept {
   if (!made_in_.same_process()) return;
   std::unique_lock lock(mutex_);
@@ -250,7 +277,7 @@ void Arena::trim() noexcept {
 
 void Arena::set_limits(const ArenaLimits& limits) noexcept {
   if (!made_in_.same_process()) return;
-  const std::uint64_t cache_limit = resolved(limits.cache_limit);
+  const std::uint64_t cache_limit = resolved(limits.cache_limit, quarter_);
   std::unique_lock lock(mutex_);
   shared_memory_limit_ = limits.shared_memory_limit;
   cache_limit_ = cache_limit;

@@ -45,6 +45,12 @@ class SegmentObserver {
   virtual ~SegmentObserver() = default;
 };
 
+// For those who can do without shared memory.
+struct Offer {
+  std::shared_ptr<Block> block;  // as large as its place allows; null: do without
+  bool zeroed = false;           // every byte of it is 0
+};
+
 class Arena : public std::enable_shared_from_this<Arena> {
  public:
   // Takes a lease under a new id before anything else. Throws Error(exhausted) where /dev/shm can't be used.
@@ -58,6 +64,10 @@ class Arena : public std::enable_shared_from_this<Arena> {
   // A block of at least 64 bytes, 64-byte aligned, contents undefined (warm memory is not cleared). Throws
   // OutOfSharedMemory, Error(invalid) in a forked child or after close().
   std::shared_ptr<Block> allocate(std::size_t bytes);
+  // As allocate(), but null instead of an exception, and a quarter of /dev/shm, and of shared_memory_limit, stays free
+  // for what must be shared. Without `may_grow` only of the memory that is there already.
+  Offer offer(std::size_t bytes, bool may_grow) noexcept;
+  std::vector<std::shared_ptr<Block>> live_blocks() const;
   std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;   // the live block, or null; constant time
   std::shared_ptr<Block> containing(const void* address) const noexcept;  // the live block, or null; logarithmic
 
@@ -80,13 +90,17 @@ class Arena : public std::enable_shared_from_this<Arena> {
     std::uint64_t idle_since = 0;  // `clock_` when its last block was freed
     bool bequeathed = false;
   };
+  struct Demand {
+    std::size_t bytes;  // what was asked for
+    bool must;          // or an exception
+  };
   using Observers = std::vector<std::weak_ptr<SegmentObserver>>;
 
   // All but recycle() with mutex_ held; those given the lock let go of it meanwhile.
   std::shared_ptr<Block> make_block(FreeSpace::RangeId range, std::size_t bytes);
-  FreeSpace::RangeId make_room(std::unique_lock<std::mutex>& lock, std::size_t bytes);
-  bool try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
-  void create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, std::size_t asked);
+  FreeSpace::RangeId make_room(std::unique_lock<std::mutex>& lock, const Demand& demand);
+  bool try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand);
+  void create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand);
   void add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind);
   std::uint32_t fresh_number();
   void recycle(FreeSpace::RangeId range) noexcept;
@@ -95,7 +109,8 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::uint64_t cached() const noexcept;
 
   const ForkMark made_in_;
-  ArenaId id_;  // written by the constructor alone
+  const std::uint64_t quarter_;  // of /dev/shm, in bytes
+  ArenaId id_;                   // written by the constructor alone
 
   mutable std::mutex mutex_;
   std::condition_variable came_;  // bytes_coming_ has shrunk

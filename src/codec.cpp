@@ -317,6 +317,7 @@ class Decoder {
     }
     auto state = std::make_shared<ArrayState>();
     state->writable = place.writable;
+    state->copied = place.copied;
     state->block = linkage_.borrow(place.block);
     state->data = state->block->data() + place.data_offset;
     state->layout = std::move(place.layout);
@@ -328,11 +329,36 @@ class Decoder {
   std::vector<Open> open_;
 };
 
+// What a step takes, besides positional and named values (schemas/wire.fbs).
+bool has_text(Op op) {
+  return op == Op::name || op == Op::expression || op == Op::code || op == Op::assign || op == Op::import_module ||
+         op == Op::attribute || op == Op::set_attribute;
+}
+bool has_value(Op op) { return op == Op::value || op == Op::assign || op == Op::set_attribute || op == Op::set_item; }
+
 }  // namespace
 
 void encode(const Value& value, ValueWriter& writer, Linkage& linkage,
             std::vector<std::shared_ptr<ObjectState>>* held) {
   Encoder(writer, linkage, held).run(value);
+}
+
+void encode(const Request& request, ValueWriter& writer, Linkage& linkage,
+            std::vector<std::shared_ptr<ObjectState>>* held) {
+  Encoder encoder(writer, linkage, held);
+  auto next = request.values.begin();
+  const auto text = [&] { writer.string((next++)->text()); };
+  const auto values = [&](std::uint32_t count) {
+    while (count-- > 0) encoder.run(*next++);
+  };
+  for (const Step& step : request.steps) {
+    if (has_text(step.op)) text();
+    values(step.positional + (has_value(step.op) ? 1 : 0));
+    for (std::uint32_t i = 0; i < step.named; ++i) {
+      text();
+      values(1);
+    }
+  }
 }
 
 Value decode(ValueReader& reader, Linkage& linkage) { return Decoder(reader, linkage).run(); }

@@ -40,6 +40,10 @@ class Linkage {
 void encode(const Value& value, ValueWriter& writer, Linkage& linkage,
             std::vector<std::shared_ptr<ObjectState>>* held = nullptr);
 
+// All values of a request, in order: names, code and keywords inside the message whatever their size.
+void encode(const Request& request, ValueWriter& writer, Linkage& linkage,
+            std::vector<std::shared_ptr<ObjectState>>* held = nullptr);
+
 // The next value. Throws BadMessage.
 Value decode(ValueReader& reader, Linkage& linkage);
 

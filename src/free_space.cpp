@@ -5,6 +5,7 @@
 #include <py4cpp/error.hpp>
 
 #include <bit>
+#include <utility>
 
 namespace py4cpp {
 
@@ -88,6 +89,7 @@ void FreeSpace::give(RangeId id) noexcept {
   range.block.reset();
   if (range.kept) return;
   range.state = State::cached;
+  range.clean = false;
   enlist(id);
   Space& space = segments_[range.segment];
   if (--space.live == 0) ++idle_segments_;
@@ -132,6 +134,7 @@ void FreeSpace::cut(RangeId id, std::size_t capacity) {
   tail.after = range.after;
   if (tail.after != none) ranges_[tail.after].before = rest;
   tail.state = State::raw;
+  tail.clean = range.clean;
   range.after = rest;
   range.capacity = capacity;
   enlist(rest);
@@ -183,6 +186,7 @@ void FreeSpace::absorb_after(RangeId id) noexcept {
   Range& range = ranges_[id];
   const RangeId after = range.after;
   range.capacity += ranges_[after].capacity;
+  range.clean = range.clean && ranges_[after].clean;
   range.after = ranges_[after].after;
   if (range.after != none) ranges_[range.after].before = id;
   segments_[range.segment].ranges.erase(ranges_[after].offset);
@@ -205,6 +209,7 @@ void FreeSpace::add_segment(std::uint32_t segment, std::size_t bytes, Kind kind)
   range.segment = segment;
   range.capacity = bytes;
   range.state = kind == Kind::whole ? State::cached : State::raw;
+  range.clean = true;
   enlist(id);
   bytes_of_[static_cast<std::size_t>(kind)] += bytes;
   ++idle_segments_;
@@ -234,6 +239,14 @@ FreeSpace::RangeId FreeSpace::at(std::uint32_t segment, std::uint64_t offset) co
   --found;
   const Range& range = ranges_[found->second];
   return range.state == State::live && offset - range.offset < range.capacity ? found->second : none;
+}
+
+// What is locked here must not die here: its owner's lock is held.
+void FreeSpace::append_live(std::vector<std::shared_ptr<Block>>& into) const {
+  for (const Range& range : ranges_) {
+    if (range.state != State::live) continue;
+    if (auto block = range.block.lock()) into.push_back(std::move(block));
+  }
 }
 
 FreeSpace::RangeId FreeSpace::fresh_id() {

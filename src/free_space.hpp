@@ -10,6 +10,7 @@
 //   4. A `whole` segment is one range, cut to its exact size, which serves what needs at least four fifths of it.
 //   5. A range has a fresh generation each time it is taken: its id and the number of its lives. An id whose lives are
 //      used up is never used again.
+//   6. A range is clean as long as no byte of it has been in a live range since its segment was added.
 // Bookkeeping only: no locks, no system calls, nothing of the segments' memory is touched. Its owner guards it.
 #pragma once
 
@@ -56,11 +57,14 @@ class FreeSpace {
   std::uint32_t segment(RangeId id) const noexcept { return ranges_[id].segment; }
   std::uint64_t offset(RangeId id) const noexcept { return ranges_[id].offset; }
   std::size_t capacity(RangeId id) const noexcept { return static_cast<std::size_t>(ranges_[id].capacity); }
+  bool clean(RangeId id) const noexcept { return ranges_[id].clean; }  // of a live range: it was when it was taken
   std::weak_ptr<Block>& block(RangeId id) noexcept { return ranges_[id].block; }
   const std::weak_ptr<Block>& block(RangeId id) const noexcept { return ranges_[id].block; }
 
   RangeId with_generation(std::uint64_t generation) const noexcept;        // live, or none
   RangeId at(std::uint32_t segment, std::uint64_t offset) const noexcept;  // live, or none
+
+  void append_live(std::vector<std::shared_ptr<Block>>& into) const;  // blocks; has room for live_ranges() more
 
   std::uint64_t live_ranges() const noexcept { return live_ranges_; }
   std::uint64_t bytes_live() const noexcept { return bytes_live_; }
@@ -83,6 +87,7 @@ class FreeSpace {
     std::uint16_t list = 0;
     State state = State::unused;
     bool kept = false;
+    bool clean = false;
   };
   struct Space {
     std::map<std::uint64_t, RangeId> ranges;  // by offset

@@ -52,6 +52,7 @@ class BlockLedger::Book : public std::enable_shared_from_this<Book> {
   std::shared_ptr<Block> borrow(const BlockPlace& place);
   void released(const ArenaId& arena, std::uint64_t generation, std::uint64_t count);
   void retired(const ArenaId& arena, std::uint32_t segment) noexcept;
+  std::vector<std::shared_ptr<Block>> borrowed();
   bool has_releases() const noexcept { return pending_.load(std::memory_order_acquire); }
   void take_releases(std::vector<Release>& into);
   void on_release(std::function<void()> hook);
@@ -247,6 +248,16 @@ void BlockLedger::Book::retired(const ArenaId& arena, std::uint32_t segment) noe
   segments_.erase(found);
 }
 
+std::vector<std::shared_ptr<Block>> BlockLedger::Book::borrowed() {
+  std::vector<std::shared_ptr<Block>> blocks;  // dies after the lock is let go, whatever is thrown
+  const std::lock_guard lock(mutex_);
+  blocks.reserve(borrowed_.size());
+  for (const auto& [key, entry] : borrowed_) {
+    if (auto block = entry.block.lock()) blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
 void BlockLedger::Book::take_releases(std::vector<Release>& into) {
   const std::lock_guard lock(mutex_);
   into.insert(into.end(), releases_.begin(), releases_.end());
@@ -325,6 +336,8 @@ void BlockLedger::released(const ArenaId& arena, std::uint64_t generation, std::
 }
 
 void BlockLedger::retired(const ArenaId& arena, std::uint32_t segment) noexcept { book_->retired(arena, segment); }
+
+std::vector<std::shared_ptr<Block>> BlockLedger::borrowed() const { return book_->borrowed(); }
 
 bool BlockLedger::has_releases() const noexcept { return book_->has_releases(); }
 

@@ -50,6 +50,8 @@ class BlockLedger {
   // The owner of the arena, our peer, has retired the segment: our mapping of it goes.
   void retired(const ArenaId& arena, std::uint32_t segment) noexcept;
 
+  std::vector<std::shared_ptr<Block>> borrowed() const;  // those that are alive
+
   bool has_releases() const noexcept;
   void take_releases(std::vector<Release>& into);  // appends, oldest first
 

@@ -84,8 +84,9 @@ std::uint64_t bytes_available() noexcept { return std::min(file_system_room(), a
   }
 }
 
-int reserve(int descriptor, std::size_t bytes) noexcept {
-  if (bytes > file_system_room()) return ENOSPC;  // what is hopeless must not first fill it for everybody
+int reserve(int descriptor, std::size_t bytes, std::uint64_t spare) noexcept {
+  const std::uint64_t room = file_system_room();
+  if (bytes > room || room - bytes < spare) return ENOSPC;  // what is hopeless must not first fill it for everybody
   const SignalsBlocked blocked;
   for (std::size_t done = 0; done < bytes; done += chunk) {
     // /dev/shm may be allowed more than there is, and the kernel would rather kill processes than refuse.
@@ -145,7 +146,7 @@ Segment::Segment(const ArenaId& arena, std::uint32_t number, bool owned, std::un
     : arena_(arena), number_(number), owned_(owned), mapping_(std::move(mapping)) {}
 
 std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t number, std::size_t bytes,
-                                         std::size_t asked) {
+                                         std::size_t asked, std::uint64_t spare) {
   const std::string name = segment_name(arena, number);
   auto mapping = std::make_unique<Mapping>();
   try {
@@ -162,7 +163,7 @@ std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t num
     ipc::shared_memory_object::remove(name.c_str());
     throw;
   }
-  int error = reserve(segment->descriptor(), bytes);
+  int error = reserve(segment->descriptor(), bytes, spare);
   if (error == 0) error = segment->map(bytes);
   if (error == 0) error = populate(segment->data(), bytes);
   if (error != 0) {
@@ -176,6 +177,7 @@ std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t num
 int Segment::map(std::size_t bytes) {
   try {
     mapping_->region = ipc::mapped_region(mapping_->object, ipc::read_write, 0, bytes);
+    enlist();
     return 0;
   } catch (const ipc::interprocess_exception& error) {
     return error.get_native_error();
@@ -207,6 +209,7 @@ std::shared_ptr<Segment> Segment::attach(const ArenaId& arena, std::uint32_t num
 }
 
 Segment::~Segment() {
+  delist();
   unlink();
   keeper_.reset();
 }

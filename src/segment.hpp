@@ -38,9 +38,9 @@ class Segment {
   // Creates the object (exclusive, mode 0600), reserves every page and maps them populated, so that a later write can
   // neither fail nor fault. `bytes` > 0, a multiple of `page`; `asked` is what the error says was asked for. Throws
   // OutOfSharedMemory when memory, mappings or a limit on file size are short, Error(exhausted) when descriptors are;
-  // nothing is left behind then.
+  // nothing is left behind then. `spare` bytes of /dev/shm must stay free.
   static std::shared_ptr<Segment> create(const ArenaId& arena, std::uint32_t number, std::size_t bytes,
-                                         std::size_t asked);
+                                         std::size_t asked, std::uint64_t spare = 0);
 
   // Maps a segment somebody else created, unpopulated. It must be a regular file of ours with mode 0600 that isn't
   // empty. Throws Error(bug) when there is no such segment: a descriptor named it.
@@ -58,6 +58,13 @@ class Segment {
 
   // Removes the name, if it is ours to remove. Pages stay while mapped. Nothing in a forked child.
   void unlink() noexcept;
+  // For fork(). Between hold_all() and let_go_all(), on one thread, the list of this process's segments stands still.
+  // In the child in between, make_all_private() gives it mappings of its own: what it writes, nobody else sees. Pages
+  // it hasn't written it still shares. Neither allocates.
+  static void hold_all();
+  static void let_go_all() noexcept;
+  static void make_all_private() noexcept;
+
   // From now on the name is ours, and goes with this object; `keeper` is dropped right after that.
   void inherit(std::shared_ptr<void> keeper) noexcept;
   // From now on the name is somebody else's to remove.
@@ -65,8 +72,13 @@ class Segment {
 
  private:
   struct Mapping;
+  struct All;
+  static All& all();
   Segment(const ArenaId& arena, std::uint32_t number, bool owned, std::unique_ptr<Mapping> mapping);
   int map(std::size_t bytes);
+  void enlist();
+  void delist() noexcept;
+  void make_private() noexcept;
 
   ArenaId arena_;
   std::uint32_t number_;
@@ -74,6 +86,11 @@ class Segment {
   ForkMark made_in_;
   std::shared_ptr<void> keeper_;  // written once, by inherit()
   std::unique_ptr<Mapping> mapping_;
+  dev_t device_ = 0;  // what descriptor() is of, while nobody else closes it
+  ino_t inode_ = 0;
+  bool listed_ = false;        // among all, which only mapped ones are
+  Segment* before_ = nullptr;  // guarded by their mutex
+  Segment* after_ = nullptr;
 };
 
 }  // namespace py4cpp

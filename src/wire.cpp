@@ -96,14 +96,15 @@ void ValueWriter::dimensions(const Layout& layout) {
   }
 }
 
-void ValueWriter::array(const Layout& layout, const std::byte* data, bool writable,
-                        const std::shared_ptr<Block>& block) {
+void ValueWriter::array(const Layout& layout, const std::byte* data, bool writable, const std::shared_ptr<Block>& block,
+                        bool copied) {
+  const auto flags = (writable ? wire::ArrayFlags::writable : wire::ArrayFlags::NONE) |
+                     (copied ? wire::ArrayFlags::copied : wire::ArrayFlags::NONE);
   const BlockPlace& place = block->place();
   node(wire::Kind::array, 0);
   arrays_.emplace_back(place.arena.high, place.arena.low, place.generation, place.offset, place.size,
                        static_cast<std::uint64_t>(data - block->data()), place.arena.pid, place.segment,
-                       static_cast<std::uint8_t>(layout.dtype.code()),
-                       writable ? wire::ArrayFlags::writable : wire::ArrayFlags::NONE,
+                       static_cast<std::uint8_t>(layout.dtype.code()), flags,
                        static_cast<std::uint16_t>(layout.shape.size()));
   dimensions(layout);
   blocks_.push_back(block);
@@ -246,6 +247,7 @@ ArrayPlace ValueReader::array() {
   }
   place.writable = has(sent.flags(), wire::ArrayFlags::writable);
   place.is_inline = has(sent.flags(), wire::ArrayFlags::inline_data);
+  place.copied = has(sent.flags(), wire::ArrayFlags::copied);
   try {
     if (place.is_inline) {
       if (!place.layout.contiguous()) throw BadMessage("an inline array with gaps");

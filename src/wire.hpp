@@ -30,6 +30,7 @@ struct ArrayPlace {
   Layout layout;
   bool writable = false;
   bool is_inline = false;
+  bool copied = false;
   std::span<const std::byte> bytes;  // inline: the elements, row-major, inside the message
   BlockPlace block;                  // else: the block
   std::uint64_t data_offset = 0;     // and bytes from its start to the element with all indices 0; checked to fit
@@ -52,8 +53,9 @@ class ValueWriter {
   void callable(std::uint64_t id);  // host: adds it to callables(), likewise; its parameter names follow
   // Text or bytes that lie in a block, as shared_string or shared_bytes.
   void shared_text(wire::Kind kind, const std::shared_ptr<Block>& block, std::size_t size);
-  // An array in a block; `data` is its element with all indices 0.
-  void array(const Layout& layout, const std::byte* data, bool writable, const std::shared_ptr<Block>& block);
+  // An array in a block; `data` is its element with all indices 0. `copied`: into that block, for this message.
+  void array(const Layout& layout, const std::byte* data, bool writable, const std::shared_ptr<Block>& block,
+             bool copied = false);
   // A copy of an array inside the message. Returns where to write its elements, row-major; valid until the next call.
   std::byte* inline_array(const Layout& layout, bool writable);
 

@@ -170,7 +170,7 @@ void Worker::start_call(Session::Call& call, const Request& request, bool keep, 
                         std::vector<std::shared_ptr<ObjectState>>* held) {
   check_usable();
   Writing writing(*this);
-  for (const Value& value : request.values) encode(value, *writing, *this, held);
+  encode(request, *writing, *this, held);
   std::array<wire::Step, 8> few;
   std::vector<wire::Step> many;
   std::span<const wire::Step> steps;

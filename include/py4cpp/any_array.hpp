@@ -25,6 +25,7 @@ struct ArrayState {
   std::byte* data = nullptr;
   Layout layout;
   bool writable = true;
+  bool copied = false;  // by the worker, into its block: its own array lies elsewhere
   std::shared_ptr<Block> block;
   std::shared_ptr<void> owner;
 };
@@ -54,7 +55,8 @@ class AnyArray {
   std::size_t nbytes() const { return state_->layout.nbytes(); }
   bool writable() const noexcept { return state_->writable; }
   bool contiguous() const noexcept { return state_->layout.contiguous(); }
-  bool shared() const noexcept { return state_->block != nullptr; }
+  // Whether the elements are, or can become, the same memory in C++ and Python. Not for what came from Python as a copy.
+  bool shared() const noexcept { return state_->block != nullptr && !state_->copied; }
 
   // The typed handle on the same elements. Throws ConversionError unless compatible<T>(dtype()).
   template <Element T>

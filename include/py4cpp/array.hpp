@@ -68,6 +68,7 @@ class Array {
   std::size_t nbytes() const { return any_.nbytes(); }
   bool writable() const noexcept { return any_.writable(); }
   bool contiguous() const noexcept { return any_.contiguous(); }
+  // False for what Python had elsewhere and copied; true for what lies in shared memory on both sides.
   bool shared() const noexcept { return any_.shared(); }
   DLManagedTensor* to_dlpack() const { return any_.to_dlpack(); }
 

@@ -1,6 +1,7 @@
 """What Python code that runs under a C++ program gets from py4cpp.
 
-Arrays in shared memory travel between Python and C++ without being copied; what numpy makes elsewhere is copied once.
+Arrays in shared memory travel between Python and C++ without being copied. What numpy allocates lies there, except for
+small arrays; an array on somebody else's memory is copied once. In a process forked from a worker these functions raise.
 """
 
 from ._native import HostCallable, is_shared, shared_like, stats

@@ -102,6 +102,28 @@ TEST_F(Eval, TextIsDataWhenItIsAValue) {
   EXPECT_EQ(py.eval<std::string>("s", "s"_a = nasty), nasty);
 }
 
+TEST_F(Eval, CodeMayBeLong) {
+  py.exec("a = 1\n" + std::string(100'000, '#') + "\nb = 2");
+  EXPECT_EQ(py.eval<int>("a + b" + std::string(20'000, ' ')), 3);
+}
+
+TEST(EvalWithoutInlineTexts, PassesThemThroughSharedMemory) {
+  auto c = config();
+  c.inline_limit = 0;
+  py4cpp::Python py{c};
+  py.exec("class Thing: pass\nthing = Thing()");
+  EXPECT_EQ(py.eval<std::string>("a + b + 'c'", "a"_a = "a", "b"_a = "b"), "abc");
+  EXPECT_EQ(py.call<std::string>("str.replace", "aa", "a", "b"), "bb");
+  py.set("named", "text");
+  auto thing = py.eval<Object>("thing");
+  thing.set_attr("name", "value");
+  EXPECT_EQ(thing.attr<std::string>("name"), "value");
+  auto dict = py.eval<Object>("{}");
+  dict.set_item("key", "item");
+  EXPECT_EQ(dict.item<std::string>("key"), "item");
+  EXPECT_EQ(py.eval<std::string>("named"), "text");
+}
+
 TEST_F(Eval, StringsKeepNewlinesAndNuls) {
   using namespace std::string_literals;
   EXPECT_EQ(py.eval<std::string>("s", "s"_a = "hello\r\nworld\0!"s), "hello\r\nworld\0!"s);

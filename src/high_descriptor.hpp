@@ -1,0 +1,11 @@
+// Descriptors of ours out of the way of what user code opens, closes or reckons with. Any thread.
+#pragma once
+
+namespace py4cpp {
+
+// Moves the descriptor to a high number, close-on-exec. Throws Error(exhausted), the descriptor as it was.
+int move_high(int descriptor);
+// The same, or the descriptor as it was.
+int move_high_if_possible(int descriptor) noexcept;
+
+}  // namespace py4cpp
