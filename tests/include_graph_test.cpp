@@ -37,7 +37,7 @@ const std::vector<Layer>& layers() {
       {"layout", {"layout"}},
       {"segment", {"lease", "segment"}},
       {"memory", {"arena", "block", "free_space", "ledger", "process_arena"}},
-      {"array", {"any_array", "array", "array_view", "arrow", "dlpack", "xtensor_cxx20"}},
+      {"array", {"any_array", "array", "array_view", "arrow", "dlpack", "strided_loop", "xtensor_cxx20"}},
       {"value", {"arguments",     "callable",       "collections",    "collections_inline",
                  "convert",       "convert_array",  "convert_chrono", "convert_container",
                  "convert_path",  "convert_scalar", "eigen",          "generator",

@@ -48,8 +48,7 @@ struct ExpressionConvert {
   static Value to(const E& expression) {
     const ViewShape shape(expression.shape().begin(), expression.shape().end());
     AnyArray array = AnyArray::allocate_to_send(dtype_of<T>, Shape(shape.begin(), shape.end()));
-    auto elements = plain_adaptor(reinterpret_cast<T*>(array.state()->data), array.size(), shape);
-    xt::noalias(elements) = expression;
+    write_row_major(reinterpret_cast<T*>(array.state()->data), array.size(), shape, expression);
     return Value::make(std::move(array));
   }
 };
