@@ -254,6 +254,13 @@ AnyArray AnyArray::read_only() const {
   return AnyArray(std::move(state));
 }
 
+bool AnyArray::casts_safely_to(DType target) const {
+  return visit_dtype(dtype(), [&](auto from) {
+    return visit_dtype(
+        target, [&](auto to) { return casts_safely<typename decltype(from)::type, typename decltype(to)::type>(); });
+  });
+}
+
 void AnyArray::copy_to(DType target, std::byte* out) const {
   if (target == dtype() && contiguous()) {
     if (nbytes() > 0) std::memcpy(out, state_->data, nbytes());

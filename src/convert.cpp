@@ -74,19 +74,50 @@ const RemoteObject* remote_of(const Value& value) noexcept {
   return object == nullptr ? nullptr : dynamic_cast<const RemoteObject*>(object->get());
 }
 
-// Of what can be iterated though its elements aren't values yet.
-std::vector<Value> make_elements(const Value& iterable) {
-  if (const Dict* dict = iterable.get_if<Dict>()) return dict->keys();
-  std::vector<Value> elements;
-  if (const Bytes* bytes = iterable.get_if<Bytes>()) {
-    elements.assign(bytes->begin(), bytes->end());
-    return elements;
+// The characters of a text, one str each.
+std::vector<Value> characters(std::string_view utf8) {
+  std::vector<Value> characters;
+  for (std::size_t at = 0; at < utf8.size();) {
+    std::size_t past = at + 1;
+    while (past < utf8.size() && (static_cast<unsigned char>(utf8[past]) & 0xc0) == 0x80) ++past;
+    characters.push_back(Value::make(utf8.substr(at, past - at)));
+    at = past;
   }
-  const AnyArray* array = iterable.get_if<AnyArray>();
-  if (array == nullptr || array->dimension() == 0) throw_mismatch("list", iterable);
-  elements.reserve(array->shape()[0]);
-  for (std::size_t i = 0; i < array->shape()[0]; ++i) elements.push_back(array_item(*array, i));
-  return elements;
+  return characters;
+}
+
+std::vector<Value> rows(const AnyArray& array) {
+  const std::size_t count = array.shape()[0];
+  std::vector<Value> rows;
+  rows.reserve(count);
+  if (array.dimension() > 1) {
+    for (std::size_t i = 0; i < count; ++i) rows.push_back(array_item(array, i));
+    return rows;
+  }
+  const std::byte* element = array.state()->data;
+  const std::ptrdiff_t step = array.strides()[0] * static_cast<std::ptrdiff_t>(array.dtype().itemsize());
+  for (std::size_t i = 0; i < count; ++i, element += step) rows.push_back(scalar_at(array.dtype(), element));
+  return rows;
+}
+
+// What Python's dict() makes of it, as a handle.
+Object dict_of(Peer& peer, const Value& mapping) {
+  try {
+    return call_function<Object>(peer, "builtins", "dict", mapping);
+  } catch (const PythonError& error) {
+    if (!error.matches("TypeError")) throw;
+    throw_mismatch("dict", mapping);
+  }
+}
+
+// What Python's list() makes of it, as a handle.
+Object list_of(Peer& peer, const Value& iterable) {
+  try {
+    return call_function<Object>(peer, "builtins", "list", iterable);
+  } catch (const PythonError& error) {
+    if (!error.matches("TypeError")) throw;
+    throw_mismatch("list", iterable);
+  }
 }
 
 std::string range_text(const std::string& low, const std::string& high) { return "int in " + low + ".." + high; }
@@ -230,10 +261,35 @@ void throw_wrong_size(std::size_t expected, std::size_t found) {
                         std::to_string(found));
 }
 
+std::vector<Value> elements_of(const Value& value, Kind wanted) {
+  const auto copied = [](const Sequence& items) { return std::vector<Value>(items.begin(), items.end()); };
+  switch (value.kind()) {
+    case Kind::list:
+      return copied(*value.get_if<List>());
+    case Kind::tuple:
+      return copied(*value.get_if<Tuple>());
+    case Kind::set:
+      return copied(*value.get_if<Set>());
+    case Kind::dict:
+      return value.get_if<Dict>()->keys();
+    case Kind::string:
+      return characters(value.text());
+    case Kind::bytes: {
+      const Bytes& bytes = *value.get_if<Bytes>();
+      return {bytes.begin(), bytes.end()};
+    }
+    case Kind::array:
+      if (value.get_if<AnyArray>()->dimension() > 0) return rows(*value.get_if<AnyArray>());
+      [[fallthrough]];
+    default:
+      throw_mismatch(to_string(wanted), value);
+  }
+}
+
 Elements::Elements(const Value& iterable, bool as_handles) {
   const RemoteObject* remote = as_handles ? remote_of(iterable) : nullptr;
   if (remote != nullptr) {
-    const auto list = call_function<Object>(*remote->peer(), "builtins", "list", iterable);
+    const Object list = list_of(*remote->peer(), iterable);
     const std::size_t size = list.len();
     made_.reserve(size);
     for (std::size_t i = 0; i < size; ++i) made_.push_back(Value::make(list.item<Object>(i)));
@@ -246,15 +302,30 @@ Elements::Elements(const Value& iterable, bool as_handles) {
     items_ = {list->data(), list->size()};
   } else if (const auto* tuple = keep_.get_if<Tuple>()) {
     items_ = {tuple->data(), tuple->size()};
-  } else if (const auto* set = keep_.get_if<Set>()) {
-    items_ = {set->data(), set->size()};
   } else {
-    made_ = make_elements(keep_);
+    made_ = elements_of(keep_, Kind::list);
     items_ = made_;
   }
 }
 
-Pairs::Pairs(const Value& mapping) {
+Pairs::Pairs(const Value& mapping, bool key_handles, bool value_handles) {
+  const RemoteObject* remote = key_handles || value_handles ? remote_of(mapping) : nullptr;
+  if (remote != nullptr) {
+    Peer& peer = *remote->peer();
+    const Object dict = dict_of(peer, mapping);
+    const Object keys = list_of(peer, Value::make(dict));
+    const Object values = list_of(peer, Value::make(dict.method<Object>("values")));
+    const auto item = [](const Object& list, std::size_t i, bool handle) {
+      return handle ? Value::make(list.item<Object>(i)) : list.item<Value>(i);
+    };
+    std::vector<std::pair<Value, Value>> pairs;
+    const std::size_t size = keys.len();
+    for (std::size_t i = 0; i < size; ++i) {
+      pairs.emplace_back(item(keys, i, key_handles), item(values, i, value_handles));
+    }
+    dict_ = Dict(std::move(pairs));
+    return;
+  }
   const Local local(mapping, Kind::dict);
   const Dict* dict = local->get_if<Dict>();
   if (dict == nullptr) throw_mismatch("dict", *local);

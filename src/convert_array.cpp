@@ -12,9 +12,9 @@ namespace py4cpp::detail {
 namespace {
 
 template <class T>
-T load(const AnyArray& array) noexcept {
+T load(const std::byte* from) noexcept {
   T element;
-  std::memcpy(&element, array.state()->data, sizeof element);
+  std::memcpy(&element, from, sizeof element);
   return element;
 }
 
@@ -33,42 +33,44 @@ std::string advice(std::string_view dtype) {
 
 }  // namespace
 
-Value scalar_of(const AnyArray& array) {
+Value scalar_at(DType dtype, const std::byte* element) {
   using Code = DType::Code;
-  switch (array.dtype().code()) {
+  switch (dtype.code()) {
     case Code::boolean:
-      return Value::make(load<std::uint8_t>(array) != 0);
+      return Value::make(load<std::uint8_t>(element) != 0);
     case Code::int8:
-      return Value(load<std::int8_t>(array));
+      return Value(load<std::int8_t>(element));
     case Code::int16:
-      return Value(load<std::int16_t>(array));
+      return Value(load<std::int16_t>(element));
     case Code::int32:
-      return Value(load<std::int32_t>(array));
+      return Value(load<std::int32_t>(element));
     case Code::int64:
-      return Value(load<std::int64_t>(array));
+      return Value(load<std::int64_t>(element));
     case Code::uint8:
-      return Value(load<std::uint8_t>(array));
+      return Value(load<std::uint8_t>(element));
     case Code::uint16:
-      return Value(load<std::uint16_t>(array));
+      return Value(load<std::uint16_t>(element));
     case Code::uint32:
-      return Value(load<std::uint32_t>(array));
+      return Value(load<std::uint32_t>(element));
     case Code::uint64:
-      return Value(load<std::uint64_t>(array));
+      return Value(load<std::uint64_t>(element));
     case Code::float16:
-      return Value(load<Float16>(array));
+      return Value(load<Float16>(element));
     case Code::float32:
-      return Value(load<float>(array));
+      return Value(load<float>(element));
     case Code::complex64:
-      return Value(load<std::complex<float>>(array));
+      return Value(load<std::complex<float>>(element));
     case Code::complex128:
-      return Value(load<std::complex<double>>(array));
+      return Value(load<std::complex<double>>(element));
     case Code::bfloat16:
-      return Value(load<BFloat16>(array));
+      return Value(load<BFloat16>(element));
     case Code::float64:
       break;
   }
-  return Value(load<double>(array));
+  return Value(load<double>(element));
 }
+
+Value scalar_of(const AnyArray& array) { return scalar_at(array.dtype(), array.state()->data); }
 
 Value array_item(const AnyArray& array, std::size_t index) {
   AnyArray item = array.at(index);
@@ -88,6 +90,35 @@ AnyArray array_from(const Value& value) {
     if (!dtype.empty()) throw ConversionError("", "an array of numbers", advice(dtype));
   }
   throw_mismatch("array", *local);
+}
+
+const Sequence* row_of(const Value& value) noexcept {
+  if (const List* list = value.get_if<List>()) return list;
+  return value.get_if<Tuple>();
+}
+
+Shape nested_shape(const Value& value) {
+  Shape shape;
+  const Value* level = &value;
+  while (const Sequence* row = row_of(*level)) {
+    if (shape.size() == Layout::max_dimensions) throw_mismatch("array", value);
+    shape.push_back(row->size());
+    if (row->empty()) break;
+    level = &row->front();
+  }
+  return shape;
+}
+
+std::string element_step(const Shape& shape, std::size_t position) {
+  std::string path;
+  for (std::size_t axis = shape.size(); axis-- > 0; position /= shape[axis]) {
+    path.insert(0, index_step(static_cast<std::int64_t>(position % shape[axis])));
+  }
+  return path;
+}
+
+void throw_ragged(std::size_t expected, const Value& found) {
+  throw_mismatch("a row of " + std::to_string(expected) + (expected == 1 ? " number" : " numbers"), found);
 }
 
 void throw_wrong_dimension(std::size_t expected, const AnyArray& found) {

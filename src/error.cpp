@@ -158,7 +158,12 @@ PythonError::~PythonError() {
 }
 
 bool PythonError::matches(std::string_view name) const noexcept {
-  return name == info_->type || std::find(info_->bases.begin(), info_->bases.end(), name) != info_->bases.end();
+  static constexpr std::string_view builtins = "builtins.", main = "__main__.";
+  if (name.starts_with(builtins)) name.remove_prefix(builtins.size());
+  const auto is = [name](std::string_view type) {
+    return type == name || (type.starts_with(main) && type.substr(main.size()) == name);
+  };
+  return is(info_->type) || std::any_of(info_->bases.begin(), info_->bases.end(), is);
 }
 
 }  // namespace py4cpp

@@ -73,6 +73,11 @@ bool Layout::contiguous() const noexcept {
   return true;
 }
 
+bool Layout::column_major() const noexcept {
+  Layout reversed{dtype, Shape(shape.rbegin(), shape.rend()), Strides(strides.rbegin(), strides.rend())};
+  return reversed.contiguous();
+}
+
 Layout::Span Layout::span() const {
   check_dimensions(shape.size());
   if (shape.size() != strides.size()) throw Error(ErrorKind::invalid, "an array's shape and strides differ in length");

@@ -46,9 +46,11 @@ class Python::State final : public PeerSource {
   }
 
  private:
-  static void assign(Worker& worker, std::string_view name, const Value& value) {
-    const Step steps[] = {{Op::assign}};
-    const Value values[] = {Value::make(name), value};
+  // Also tells the function its name, which tracebacks show.
+  static void assign(Worker& worker, std::string_view name, const Value& function) {
+    const Step steps[] = {{Op::assign}, {Op::value}, {Op::set_attribute}};
+    const Value target = Value::make(name);
+    const Value values[] = {target, function, function, Value::make(std::string_view("__name__")), target};
     worker.run(Request{steps, values, Want::nothing});
   }
 

@@ -145,7 +145,10 @@ std::size_t ValueWriter::size_estimate() const noexcept {
 
 ValueReader::ValueReader(const wire::Values* values) : values_(values) {
   if (values == nullptr) return;
-  node_count_ = values->nodes() != nullptr ? values->nodes()->size() : 0;
+  if (values->nodes() != nullptr) {
+    node_count_ = values->nodes()->size();
+    if (node_count_ > 0) nodes_ = values->nodes()->Get(0);
+  }
   check_tree();
   check_pools();
 }
@@ -154,7 +157,7 @@ ValueReader::ValueReader(const wire::Values* values) : values_(values) {
 void ValueReader::check_tree() {
   std::uint64_t open = 0;  // children still to come before the next root
   for (std::size_t i = 0; i < node_count_; ++i) {
-    const auto& node = *values_->nodes()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    const wire::Node& node = nodes_[i];
     if (node.kind() > wire::Kind::MAX) throw BadMessage("a value of unknown kind");
     const std::uint64_t more = children(node.kind(), node.bits());
     const std::uint64_t left = node_count_ - i - 1;
@@ -191,17 +194,7 @@ void ValueReader::check_pools() const {
 
 double ValueReader::Node::floating() const noexcept { return std::bit_cast<double>(bits); }
 
-ValueReader::Node ValueReader::peek() const {
-  if (done()) throw BadMessage("a value is missing");
-  const auto& node = *values_->nodes()->Get(static_cast<flatbuffers::uoffset_t>(node_));
-  return {node.kind(), node.bits()};
-}
-
-ValueReader::Node ValueReader::next() {
-  const Node node = peek();
-  ++node_;
-  return node;
-}
+void ValueReader::throw_missing() { throw BadMessage("a value is missing"); }
 
 const std::uint8_t* ValueReader::take_bytes(std::uint64_t count) {
   const std::size_t size = values_ != nullptr && values_->bytes() != nullptr ? values_->bytes()->size() : 0;

@@ -101,8 +101,16 @@ class ValueReader {
   std::size_t roots() const noexcept { return roots_; }  // values that are no other value's child
   bool done() const noexcept { return node_ == node_count_; }
 
-  Node next();                              // BadMessage past the end
-  Node peek() const;                        // the same without taking it
+  Node next() {  // BadMessage past the end
+    const Node node = peek();
+    ++node_;
+    return node;
+  }
+  Node peek() const {  // the same without taking it
+    if (done()) throw_missing();
+    const wire::Node& node = nodes_[node_];
+    return {node.kind(), node.bits()};
+  }
   std::string_view text(const Node& node);  // the bytes of a string, bytes or big_integer
   std::string_view expect_string();         // the next node must be an inline string
   double imaginary();                       // of the complex just taken
@@ -110,11 +118,13 @@ class ValueReader {
   void skip();                              // the next value with all its children
 
  private:
+  [[noreturn]] static void throw_missing();
   void check_tree();
   void check_pools() const;
   const std::uint8_t* take_bytes(std::uint64_t count);
 
   const wire::Values* values_;
+  const wire::Node* nodes_ = nullptr;  // of values_, kept since every value read asks for one
   std::size_t node_count_ = 0;
   std::size_t roots_ = 0;
   std::size_t node_ = 0;

@@ -167,7 +167,10 @@ TEST(Convert, TakesAnyIterableForASequence) {
   EXPECT_EQ(back<std::vector<std::vector<int>>>(array), (std::vector<std::vector<int>>{{1, 2}, {3, 4}}));
   EXPECT_EQ((back<std::tuple<int, int>>(List{1, 2})), std::make_tuple(1, 2));
   EXPECT_EQ(back<std::set<int>>(List{1, 1}), std::set<int>{1});
-  EXPECT_EQ(refusal<std::vector<std::string>>("abc"), "expected list, found str 'abc'");
+  EXPECT_EQ(back<std::vector<std::string>>("a\u00e9\U0001f389"),
+            (std::vector<std::string>{"a", "\u00e9", "\U0001f389"}));
+  EXPECT_EQ(back<std::vector<char>>("abc"), (std::vector<char>{'a', 'b', 'c'}));
+  EXPECT_EQ(refusal<std::vector<int>>("12"), "[0]: expected int in -2147483648..2147483647, found str '1'");
   EXPECT_EQ(refusal<std::vector<int>>(5), "expected list, found int 5");
 }
 
@@ -188,6 +191,8 @@ TEST(Convert, NamesThePathToWhatDoesNotFit) {
 }
 
 enum class Color : std::uint8_t { red = 1, blue = 200 };
+enum class Mask : std::uint64_t { all = ~std::uint64_t{0} };
+enum class Letter : char { a = 'a' };
 
 TEST(Convert, TakesOptionalsVariantsAndEnums) {
   expect_same<std::optional<int>>(5, "5");
@@ -215,6 +220,8 @@ TEST(Convert, TakesOptionalsVariantsAndEnums) {
   EXPECT_EQ(back<Shapes>(List{1, 2}).index(), 1u);
   EXPECT_EQ(back<Shapes>(Tuple{1, 2}).index(), 0u);
   EXPECT_EQ(Value(Number(std::string("x"))), "x");
+  expect_same(Mask::all, "18446744073709551615");
+  expect_same(Letter::a, "97");
 }
 
 TEST(Convert, TakesDurationsToTheMicrosecond) {
@@ -290,8 +297,25 @@ TEST(Convert, WidensArraysIntoContainers) {
   const Value ints(AnyArray::copy_of(int32, {2}, xs, 64));
   EXPECT_EQ(back<xt::xarray<double>>(ints), (xt::xarray<double>{1, 2}));
   EXPECT_EQ(back<xt::xarray<std::int64_t>>(ints), (xt::xarray<std::int64_t>{1, 2}));
-  EXPECT_EQ(refusal<xt::xarray<float>>(ints), "expected array of float32, found array of int32");
-  EXPECT_EQ(refusal<xt::xarray<double>>(List{1}), "expected array, found list [1]");
+  EXPECT_EQ(back<xt::xarray<std::int8_t>>(ints), (xt::xarray<std::int8_t>{1, 2}));
+  const std::int64_t large[] = {1, 2, 3, 1000};
+  const Value longs(AnyArray::copy_of(int64, {2, 2}, large, 64));
+  EXPECT_EQ(refusal<xt::xarray<std::int8_t>>(longs), "[1][1]: expected int in -128..127, found int 1000");
+  EXPECT_EQ(back<std::vector<std::int64_t>>(AnyArray::copy_of(int64, {4}, large, 64)).back(), 1000);
+  EXPECT_EQ(refusal<Array<double>>(ints), "expected array of float64, found array of int32");
+}
+
+TEST(Convert, TakesNestedListsAsXtensorContainers) {
+  EXPECT_EQ(back<xt::xarray<double>>(List{1}), xt::xarray<double>{1});
+  EXPECT_EQ((back<xt::xtensor<int, 2>>(List{Tuple{1, 2}, List{3, 4}})), (xt::xtensor<int, 2>{{1, 2}, {3, 4}}));
+  EXPECT_EQ(back<xt::xarray<double>>(2.5), xt::xarray<double>(2.5));
+  EXPECT_EQ(back<xt::xarray<double>>(List()).size(), 0u);
+  EXPECT_EQ((refusal<xt::xtensor<int, 2>>(List{List{1, 2}, List{3}})),
+            "[1]: expected a row of 2 numbers, found list [3]");
+  EXPECT_EQ((refusal<xt::xtensor<int, 2>>(List{List{1, 2}, 3})), "[1]: expected a row of 2 numbers, found int 3");
+  EXPECT_EQ(refusal<xt::xarray<double>>(List{Value(List{1, "x"})}), "[0][1]: expected float, found str 'x'");
+  EXPECT_EQ((refusal<xt::xtensor<int, 1>>(5)), "expected array of 1 dimension, found int32 array of shape ()");
+  EXPECT_EQ(refusal<xt::xarray<double>>(None{}), "expected float, found None");
 }
 
 TEST(Convert, TakesSpansOfNumbersAsArrays) {
@@ -328,7 +352,10 @@ TEST(Convert, KeepsValuesAsTheyAre) {
   const Value list(List{1, 2});
   EXPECT_EQ(list.as<Value>(), list);
   EXPECT_EQ(list.as<List>(), (List{1, 2}));
-  EXPECT_EQ(refusal<Tuple>(list), "expected tuple, found list [1, 2]");
+  EXPECT_EQ(list.as<Tuple>(), (Tuple{1, 2}));
+  EXPECT_EQ(list.as<Set>(), (Set{2, 1}));
+  EXPECT_EQ(refusal<Tuple>(5), "expected tuple, found int 5");
+  EXPECT_EQ(refusal<List>(None{}), "expected list, found None");
   EXPECT_EQ(refusal<Object>(list), "expected a handle, found list [1, 2]");
   EXPECT_EQ(from_value<int>(to_value(5)), 5);
   EXPECT_EQ(back<Dict>(Dict{{1, 2}}), (Dict{{1, 2}}));

@@ -131,10 +131,11 @@ TEST(PythonError, CarriesWhatPythonKnows) {
 
 TEST(PythonError, MatchesEveryBaseByItsQualifiedName) {
   const PythonError error(key_error());
-  for (const char* name : {"app.Missing", "KeyError", "LookupError", "Exception", "BaseException"}) {
+  for (const char* name :
+       {"app.Missing", "KeyError", "LookupError", "Exception", "BaseException", "builtins.KeyError"}) {
     EXPECT_TRUE(error.matches(name)) << name;
   }
-  for (const char* name : {"Missing", "IndexError", "", "Key", "builtins.KeyError"}) {
+  for (const char* name : {"Missing", "IndexError", "", "Key", "builtins.Missing"}) {
     EXPECT_FALSE(error.matches(name)) << name;
   }
 }

@@ -109,6 +109,11 @@ TEST(Layout, ContiguousIgnoresStridesOfOneElement) {
   EXPECT_FALSE((Layout{int8, {4}, {2}}).contiguous());
   EXPECT_FALSE((Layout{int8, {4}, {-1}}).contiguous());
   EXPECT_FALSE((Layout{int8, {4}, {0}}).contiguous());
+  EXPECT_TRUE((Layout{int8, {3, 4}, {1, 3}}).column_major());
+  EXPECT_TRUE((Layout{int8, {4}, {1}}).column_major());
+  EXPECT_FALSE((Layout{int8, {3, 4}, {4, 1}}).column_major());
+  EXPECT_FALSE((Layout{int8, {3, 4}, {1, 4}}).column_major());
+  EXPECT_FALSE((Layout{int8, {2, 3, 4}, {3, 1, 6}}).column_major());
 }
 
 // Every element of a random layout lies in its span, and the span's ends are touched.

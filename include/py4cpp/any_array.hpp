@@ -66,6 +66,8 @@ class AnyArray {
   AnyArray at(std::size_t index) const;
   // The same elements, read-only.
   AnyArray read_only() const;
+  // Whether every value of this dtype is one of `target` too, by numpy's rule for "safe" casts.
+  bool casts_safely_to(DType target) const;
   // Writes every element, row-major, as `dtype` to `out`, which has room for size() of them. Throws ConversionError
   // where that could change a value: narrower, other sign, fraction or imaginary part lost.
   void copy_to(DType dtype, std::byte* out) const;

@@ -49,7 +49,9 @@ class Array {
                 detail::ViewShape(layout.shape.begin(), layout.shape.end()),
                 detail::ViewStrides(layout.strides.begin(), layout.strides.end()),
                 static_cast<std::size_t>(-span.first / items),
-                contiguous() ? xt::layout_type::row_major : xt::layout_type::dynamic);
+                contiguous()            ? xt::layout_type::row_major
+                : layout.column_major() ? xt::layout_type::column_major
+                                        : xt::layout_type::dynamic);
   }
 
   // The elements as a plain row-major adaptor. Throws Error(invalid) unless contiguous().

@@ -9,6 +9,7 @@
 
 #include <py4cpp/any_array.hpp>
 #include <py4cpp/layout.hpp>
+#include <py4cpp/strided_loop.hpp>
 #include <py4cpp/xtensor_cxx20.hpp>
 
 #include <xtensor/xarray.hpp>
@@ -33,9 +34,6 @@ template <class T>
 using FlatBuffer = xt::xbuffer_adaptor<T*, xt::smart_ownership, std::shared_ptr<const ArrayState>>;
 template <class T>
 using FlatPages = xt::xtensor_adaptor<FlatBuffer<T>, 1, xt::layout_type::row_major>;
-using ViewShape = xt::dynamic_shape<std::size_t>;
-using ViewStrides = xt::get_strides_t<ViewShape>;
-
 template <class T>
 using ArrayView = xt::xstrided_view<FlatPages<T>, ViewShape>;
 // What `flat()` gives: the plain adaptor of a contiguous array.
@@ -50,6 +48,17 @@ using PlainAdaptor = xt::xarray_adaptor<PlainBuffer<T>, xt::layout_type::row_maj
 template <class T>
 PlainAdaptor<T> plain_adaptor(T* data, std::size_t size, const ViewShape& shape) {
   return PlainAdaptor<T>(PlainBuffer<T>(data, size), shape);
+}
+
+// Writes the expression, of this shape, to the elements of a contiguous array.
+template <class T, class E>
+void write_row_major(T* data, std::size_t size, const ViewShape& shape, const E& e) {
+  auto plain = plain_adaptor(data, size, shape);
+  if (e.has_linear_assign(plain.strides())) {
+    xt::noalias(plain) = e;
+  } else {
+    assign_strided(data, shape, ViewStrides(plain.strides().begin(), plain.strides().end()), e);
+  }
 }
 
 // Where the elements being written lie, to ask a right side about: the run in memory, and the view itself.
@@ -119,30 +128,6 @@ bool may_alias(const E& e, const Target& target, bool aligned) {
   }
 }
 
-// Calls f(element) on each element at `origin` by shape and strides, in row-major order.
-template <class T, class F>
-void for_each_strided(T* origin, const ViewShape& shape, const ViewStrides& strides, F&& f) {
-  if (std::find(shape.begin(), shape.end(), std::size_t{0}) != shape.end()) return;
-  const std::size_t dimension = shape.size();
-  const std::size_t inner = dimension == 0 ? 1 : shape[dimension - 1];
-  const std::ptrdiff_t step = dimension == 0 ? 0 : strides[dimension - 1];
-  ViewShape index(dimension, 0);
-  std::ptrdiff_t row = 0;
-  for (;;) {
-    for (std::size_t i = 0; i < inner; ++i) f(origin[row + static_cast<std::ptrdiff_t>(i) * step]);
-    std::size_t axis = dimension < 2 ? 0 : dimension - 1;
-    while (axis > 0) {
-      --axis;
-      row += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      row -= static_cast<std::ptrdiff_t>(shape[axis]) * strides[axis];
-      index[axis] = 0;
-      if (axis == 0) return;
-    }
-    if (dimension < 2) return;
-  }
-}
-
 // Whether `source` can be broadcast to `target` without changing `target`.
 template <class S>
 bool fits(const S& source, const ViewShape& target) {
@@ -193,12 +178,14 @@ class xview_semantic<xstrided_view<
   derived_type& scalar_computed_assign(const E& e, F&& f) {
     auto& view = this->derived_cast();
     using T = std::remove_pointer_t<P>;
-    const auto apply = [&](T& element) { element = static_cast<T>(f(element, e)); };
+    // The scalar by value: it can then not be one of the elements that are written, for the compiler either.
+    const auto apply = [&f, scalar = e](T& element) { element = static_cast<T>(f(element, scalar)); };
     T* origin = view.storage().data() + view.data_offset();
     if (view.layout() == layout_type::row_major) {
       std::for_each(origin, origin + view.size(), apply);
     } else {
-      py4cpp::detail::for_each_strided(origin, view.shape(), view.strides(), apply);
+      py4cpp::detail::for_each_strided(origin, view.shape(), view.strides(), py4cpp::detail::NoStepper(),
+                                       [&](T& element, const auto&) { apply(element); });
     }
     return view;
   }
@@ -222,7 +209,10 @@ class xview_semantic<xstrided_view<
                             std::equal(view.shape().begin(), view.shape().end(), e.shape().begin());
     if (py4cpp::detail::may_alias(e, target, same_shape)) {
       check_shape(e);
-      return write(temporary_type(e));
+      temporary_type values = temporary_type::from_shape(e.shape());
+      const py4cpp::detail::ViewShape shape(e.shape().begin(), e.shape().end());
+      py4cpp::detail::write_row_major(values.data(), values.size(), shape, e);
+      return write(values);
     }
     return write(e);
   }
@@ -254,15 +244,11 @@ class xview_semantic<xstrided_view<
 
   template <class E>
   static void write_equal(derived_type& view, const E& e) {
+    auto* origin = view.storage().data() + view.data_offset();
     if (view.layout() == layout_type::row_major) {
-      auto plain = py4cpp::detail::plain_adaptor(view.storage().data() + view.data_offset(), view.size(), view.shape());
-      xt::noalias(plain) = e;
-    } else if constexpr (std::is_same_v<E, temporary_type>) {
-      const auto* source = e.data();
-      py4cpp::detail::for_each_strided(view.storage().data() + view.data_offset(), view.shape(), view.strides(),
-                                       [&](auto& element) { element = *source++; });
+      py4cpp::detail::write_row_major(origin, view.size(), view.shape(), e);
     } else {
-      xt::assign_data(view, e, false);
+      py4cpp::detail::assign_strided(origin, view.shape(), view.strides(), e);
     }
   }
 };

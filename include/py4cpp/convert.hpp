@@ -7,4 +7,5 @@
 #include <py4cpp/convert_container.hpp>
 #include <py4cpp/convert_path.hpp>
 #include <py4cpp/convert_scalar.hpp>
+#include <py4cpp/convert_struct.hpp>
 #include <py4cpp/value.hpp>

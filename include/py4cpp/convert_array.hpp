@@ -1,6 +1,6 @@
 // Convert for arrays: Array<T> shares its pages; xtensor containers and expressions, and spans of numbers, are copied
-// once, into shared memory if larger than inline_limit(). Back into an xtensor container the elements are copied, and
-// the dtype may be any whose values all fit.
+// once, into shared memory if larger than inline_limit(). Back into an xtensor container the elements are copied
+// and range-checked as single numbers are, and numbers and nested lists of numbers will do.
 #pragma once
 
 #include <py4cpp/array.hpp>
@@ -16,27 +16,72 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace py4cpp {
 
 namespace detail {
 
-// The array that `value` is; what else it may be is asked of Python, and said in the error with the numpy call to make.
-AnyArray array_from(const Value& value);
-// The same, also from anything that can be iterated: its numbers as T.
+// The extents of nested lists and tuples, by their first elements.
+Shape nested_shape(const Value& value);
+const Sequence* row_of(const Value& value) noexcept;  // the list or tuple that it is
+[[noreturn]] void throw_ragged(std::size_t expected, const Value& found);
+
+template <class T>
+T* copy_nested(const Value& value, const Shape& shape, std::size_t axis, T* out) {
+  if (axis == shape.size()) {
+    *out = Convert<T>::from(value);
+    return out + 1;
+  }
+  const Sequence* row = row_of(value);
+  if (row == nullptr || row->size() != shape[axis]) throw_ragged(shape[axis], value);
+  for (std::size_t i = 0; i < row->size(); ++i) {
+    try {
+      out = copy_nested((*row)[i], shape, axis + 1, out);
+    } catch (const ConversionError& error) {
+      throw error.prefixed(index_step(static_cast<std::int64_t>(i)));
+    }
+  }
+  return out;
+}
+
+// The array that `value` is, or a new one of T of the numbers in it: nested lists and tuples, a single number.
 template <Element T>
-AnyArray array_or_elements_from(const Value& value) {
-  const Local local(value, Kind::list);
+AnyArray array_or_numbers_from(const Value& value) {
+  using Number = std::remove_const_t<T>;
+  const Local local(value, Kind::array);
   if (local->is<AnyArray>() || local->is<Object>()) return array_from(*local);
-  const auto elements = Convert<std::vector<std::remove_const_t<T>>>::from(*local);
-  AnyArray array = AnyArray::allocate_to_send(dtype_of<T>, {elements.size()});
-  std::copy(elements.begin(), elements.end(), reinterpret_cast<std::remove_const_t<T>*>(array.state()->data));
-  return array;
+  AnyArray array = AnyArray::allocate_to_send(dtype_of<T>, nested_shape(*local));
+  if constexpr (FromPython<Number>) {
+    copy_nested(*local, array.shape(), 0, reinterpret_cast<Number*>(array.state()->data));
+    return array;
+  } else {
+    throw_mismatch("array", *local);
+  }
 }
 [[noreturn]] void throw_wrong_dimension(std::size_t expected, const AnyArray& found);
 [[noreturn]] void throw_wrong_shape(const Shape& expected, const AnyArray& found);
+
+// The path to the element at a row-major position: "[1][2]".
+std::string element_step(const Shape& shape, std::size_t position);
+
+// The elements as T, row-major; each is converted as a number by itself where the dtype has values that T has not.
+template <class T>
+void copy_elements(const AnyArray& array, T* out) {
+  if (array.casts_safely_to(dtype_of<T>)) return array.copy_to(dtype_of<T>, reinterpret_cast<std::byte*>(out));
+  std::vector<std::byte> elements(array.nbytes());
+  array.copy_to(array.dtype(), elements.data());
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    try {
+      out[i] = Convert<T>::from(scalar_at(array.dtype(), elements.data() + i * array.dtype().itemsize()));
+    } catch (const ConversionError& error) {
+      throw error.prefixed(element_step(array.shape(), i));
+    }
+  }
+}
 
 template <class E>
 concept ArrayExpression = xt::is_xexpression<E>::value && Element<typename E::value_type>;
@@ -48,8 +93,7 @@ struct ExpressionConvert {
   static Value to(const E& expression) {
     const ViewShape shape(expression.shape().begin(), expression.shape().end());
     AnyArray array = AnyArray::allocate_to_send(dtype_of<T>, Shape(shape.begin(), shape.end()));
-    auto elements = plain_adaptor(reinterpret_cast<T*>(array.state()->data), array.size(), shape);
-    xt::noalias(elements) = expression;
+    write_row_major(reinterpret_cast<T*>(array.state()->data), array.size(), shape, expression);
     return Value::make(std::move(array));
   }
 };
@@ -64,7 +108,7 @@ struct XtensorConvert : ExpressionConvert<C> {
   using T = typename C::value_type;
 
   static C from(const Value& value) {
-    const AnyArray array = array_from(value);
+    const AnyArray array = array_or_numbers_from<T>(value);
     C container;
     if constexpr (xt::get_rank<C>::value != SIZE_MAX) {
       if (array.dimension() != xt::get_rank<C>::value) throw_wrong_dimension(xt::get_rank<C>::value, array);
@@ -79,10 +123,10 @@ struct XtensorConvert : ExpressionConvert<C> {
       throw_wrong_shape(Shape(container.shape().begin(), container.shape().end()), array);
     }
     if (container.layout() == xt::layout_type::row_major || array.dimension() < 2) {
-      array.copy_to(dtype_of<T>, reinterpret_cast<std::byte*>(container.data()));
+      copy_elements(array, container.data());
     } else {
       xt::xarray<T, xt::layout_type::row_major> elements(array.shape());
-      array.copy_to(dtype_of<T>, reinterpret_cast<std::byte*>(elements.data()));
+      copy_elements(array, elements.data());
       xt::noalias(container) = elements;
     }
     return container;
@@ -144,10 +188,10 @@ struct Parameter<std::span<T, n>> {
       if (!array.contiguous() || !array.writable()) throw_mismatch("a contiguous writable array", value);
       return array;
     } else {
-      Array<T> array = array_or_elements_from<T>(value).template as<T>();
-      if (array.contiguous()) return array;
-      AnyArray copy = AnyArray::allocate_to_send(array.dtype(), array.shape());
-      array.any().copy_to(array.dtype(), copy.state()->data);
+      const AnyArray array = array_or_numbers_from<T>(value);
+      if (array.contiguous() && compatible<T>(array.dtype())) return array.template as<T>();
+      AnyArray copy = AnyArray::allocate_to_send(dtype_of<T>, array.shape());
+      array.copy_to(dtype_of<T>, copy.state()->data);
       return copy.template as<T>();
     }
   }

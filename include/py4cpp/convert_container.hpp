@@ -1,13 +1,17 @@
-// Convert for the standard containers, optional, variant, pair and tuple. Where a list is expected any iterable will
-// do except text; errors name the path to the element that did not fit.
+// Convert for the standard containers, optional, variant, pair and tuple. Where a list is expected any iterable does:
+// tuples, sets, the keys of a dict, ranges, generators, the rows of an array, the characters of a str, the numbers in
+// bytes. Errors name the path to the element that did not fit. A container of Objects gets handles to its elements, one
+// round trip each.
 #pragma once
 
+#include <py4cpp/any_array.hpp>
 #include <py4cpp/convert_scalar.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/request.hpp>
 #include <py4cpp/value.hpp>
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <deque>
 #include <list>
@@ -37,6 +41,16 @@ template <class T, std::size_t n>
 inline constexpr bool wants_handle<std::array<T, n>> = wants_handle<T>;
 template <class T>
 inline constexpr bool wants_handle<std::optional<T>> = wants_handle<T>;
+template <class... Ts>
+inline constexpr bool wants_handle<std::tuple<Ts...>> = (wants_handle<Ts> || ...);
+template <class... Ts>
+inline constexpr bool wants_handle<std::variant<Ts...>> = (wants_handle<Ts> || ...);
+template <class A, class B>
+inline constexpr bool wants_handle<std::pair<A, B>> = wants_handle<A> || wants_handle<B>;
+template <class K, class T, class C, class A>
+inline constexpr bool wants_handle<std::map<K, T, C, A>> = wants_handle<K> || wants_handle<T>;
+template <class K, class T, class H, class E, class A>
+inline constexpr bool wants_handle<std::unordered_map<K, T, H, E, A>> = wants_handle<K> || wants_handle<T>;
 
 // The elements of anything that can be iterated: of a list, tuple, set, dict (its keys), array (its rows), bytes, and
 // of whatever Python can iterate. With `as_handles` a handle's elements stay in Python, one round trip each.
@@ -55,10 +69,10 @@ class Elements {
   std::span<const Value> items_;
 };
 
-// The pairs of a dict, or of a mapping in Python.
+// The pairs of a dict, or of a mapping in Python. `key_handles`, `value_handles`: as for Elements.
 class Pairs {
  public:
-  explicit Pairs(const Value& mapping);
+  explicit Pairs(const Value& mapping, bool key_handles = false, bool value_handles = false);
   const Dict& operator*() const noexcept { return dict_; }
 
  private:
@@ -76,6 +90,12 @@ T element_from(const Value& element, std::size_t index) {
   }
 }
 
+// Whether an array's elements can be copied into it at once.
+template <class Container>
+inline constexpr bool is_number_row = false;
+template <class T, class A>
+inline constexpr bool is_number_row<std::vector<T, A>> = Element<T> && !std::same_as<T, bool>;
+
 template <class Container>
 struct SequenceConvert {
   using T = typename Container::value_type;
@@ -89,6 +109,19 @@ struct SequenceConvert {
   static Container from(const Value& value)
     requires FromPython<T>
   {
+    if constexpr (is_number_row<Container>) {
+      const Local local(value, Kind::list);
+      const AnyArray* array = local->get_if<AnyArray>();
+      if (array == nullptr || array->dtype() != dtype_of<T> || array->dimension() != 1) return elements_from(*local);
+      Container result(array->size());
+      array->copy_to(dtype_of<T>, reinterpret_cast<std::byte*>(result.data()));
+      return result;
+    } else {
+      return elements_from(value);
+    }
+  }
+
+  static Container elements_from(const Value& value) {
     const Elements elements(value, wants_handle<T>);
     Container result;
     if constexpr (requires { result.reserve(elements.size()); }) result.reserve(elements.size());
@@ -131,7 +164,7 @@ struct MapConvert {
   static Map from(const Value& value)
     requires FromPython<K> && FromPython<M>
   {
-    const Pairs pairs(value);
+    const Pairs pairs(value, wants_handle<K>, wants_handle<M>);
     Map result;
     for (const auto& [key, mapped] : *pairs) {
       try {
@@ -230,7 +263,7 @@ struct Convert<std::tuple<Ts...>> {
   static std::tuple<Ts...> from(const Value& value)
     requires(FromPython<Ts> && ...)
   {
-    const detail::Elements elements(value);
+    const detail::Elements elements(value, (detail::wants_handle<Ts> || ...));
     if (elements.size() != sizeof...(Ts)) detail::throw_wrong_size(sizeof...(Ts), elements.size());
     return [&]<std::size_t... i>(std::index_sequence<i...>) {
       return std::tuple<Ts...>{detail::element_from<Ts>(elements[i], i)...};

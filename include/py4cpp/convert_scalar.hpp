@@ -6,6 +6,7 @@
 
 #include <complex>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace py4cpp {
 
@@ -48,7 +50,15 @@ Value text_to(const char* text);  // throws Error(invalid) for null
 char char_from(const Value& value);
 Value char_to(char character);  // throws Error(invalid) beyond ASCII: alone that is no UTF-8
 
-// The only element of an array of no dimensions, as Python's scalar of that kind.
+// The elements of anything that can be iterated, as Python's list() gives them, if `value` lies here. Throws
+// ConversionError: a `wanted` was expected.
+std::vector<Value> elements_of(const Value& value, Kind wanted);
+
+// The array that `value` is; what else it may be is asked of Python, and said in the error with the numpy call to make.
+AnyArray array_from(const Value& value);
+// The element of that dtype at `element`, which may be unaligned, as Python's scalar of that kind.
+Value scalar_at(DType dtype, const std::byte* element);
+// The only element of an array of no dimensions.
 Value scalar_of(const AnyArray& array);
 // array[index]: a scalar, or the sub-array. Throws Error(invalid).
 Value array_item(const AnyArray& array, std::size_t index);
@@ -90,9 +100,12 @@ struct Convert<T> {
     if constexpr (std::same_as<T, Object>) {
       if (const T* held = value.get_if<T>()) return *held;
       detail::throw_mismatch("a handle", value);
+    } else if constexpr (std::same_as<T, AnyArray>) {
+      return detail::array_from(value);
     } else {
       const detail::Local local(value, detail::kind_of<T>);
       if (const T* held = local->get_if<T>()) return *held;
+      if constexpr (detail::OneOf<T, List, Tuple, Set>) return T(detail::elements_of(*local, detail::kind_of<T>));
       detail::throw_mismatch(to_string(detail::kind_of<T>), *local);
     }
   }
@@ -206,8 +219,19 @@ template <class T>
   requires std::is_enum_v<T> && (!std::same_as<T, std::byte>)
 struct Convert<T> {
   using Number = std::underlying_type_t<T>;
-  static Value to(T x) { return Value::make(static_cast<std::int64_t>(static_cast<Number>(x))); }
-  static T from(const Value& value) { return static_cast<T>(Convert<Number>::from(value)); }
+  using Limits = std::numeric_limits<Number>;
+  // By the number, whatever it is counted in: a char here is no text, a bool no truth.
+  static Value to(T x) {
+    if constexpr (std::signed_integral<Number>) return Value::make(static_cast<std::int64_t>(x));
+    else return Value::make(static_cast<std::uint64_t>(x));
+  }
+  static T from(const Value& value) {
+    if constexpr (std::signed_integral<Number>) {
+      return static_cast<T>(detail::signed_from(value, Limits::min(), Limits::max()));
+    } else {
+      return static_cast<T>(detail::unsigned_from(value, Limits::max()));
+    }
+  }
 };
 
 // A single byte is an int.

@@ -134,7 +134,7 @@ class PythonError : public Error {
   const PythonError* cause() const noexcept { return info_->cause.get(); }
   const PythonError* context() const noexcept { return info_->context.get(); }
 
-  // Whether Python's isinstance would say so; `name` is qualified as in type().
+  // Whether Python's isinstance would say so; `name` is qualified as in type(), "__main__." may be left out.
   bool matches(std::string_view name) const noexcept;
 
   // A handle to the exception. Include <py4cpp/object.hpp> to use it.

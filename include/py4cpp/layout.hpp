@@ -89,6 +89,7 @@ struct Layout {
   std::size_t size() const;                 // elements
   std::size_t nbytes() const;               // size * itemsize, whatever the strides
   bool contiguous() const noexcept;         // row-major without gaps; strides of extents of 1 don't matter (numpy)
+  bool column_major() const noexcept;       // the same the other way round, as Fortran does
   Span span() const;                        // also checks that shape and strides agree and are no more than the maximum
 
   friend bool operator==(const Layout&, const Layout&) = default;

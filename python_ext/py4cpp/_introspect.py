@@ -42,6 +42,17 @@ def public_names(module):
     return [str(name) for name in names]
 
 
+def members(thing, names):
+    """Whether it is a mapping, and its items; else those of its attributes that have one of the names."""
+    from collections.abc import Mapping
+
+    if isinstance(thing, Mapping):
+        return True, dict(thing)
+    missing = object()
+    found = ((name, getattr(thing, name, missing)) for name in names)
+    return False, {name: value for name, value in found if value is not missing}
+
+
 def help_text(thing):
     """What help() would show."""
     import pydoc
