@@ -69,10 +69,9 @@ PyTypeObject* make_type() {
                                 {Py_tp_clear, reinterpret_cast<void*>(&Self::clear)},
                                 {Py_tp_members, members},
                                 {0, nullptr}};
-  static PyType_Spec spec{"py4cpp.HostReference", sizeof(Self), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
-                              Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                          slots};
+  static PyType_Spec spec{
+      "py4cpp.HostReference", sizeof(Self), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
 }
 
@@ -112,7 +111,7 @@ PyObject* HostReferences::known(std::uint64_t id) noexcept {
 Ref HostReferences::make(std::uint64_t id, const Ref& face) {
   if (PyObject* object = known(id)) return Ref::borrow(object);
   try {
-    const Ref type = type_for(face.get());                   // may run Python code, and other threads meanwhile
+    const Ref type = type_for(face.get());  // may run Python code, and other threads meanwhile
     if (PyObject* object = known(id)) return Ref::borrow(object);
     const Ref made = checked(PyType_GenericAlloc(reinterpret_cast<PyTypeObject*>(type.get()), 0));
     alive_.emplace(id, made.get());

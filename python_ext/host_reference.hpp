@@ -1,7 +1,7 @@
-// py4cpp.HostReference: what Python holds of a callable of the C++ program. Its subclasses are what such a callable looks
-// like, which its face says (schemas/wire.fbs): HostCallable a function, HostIterator an iterator, and the classes that
-// py4cpp._host makes objects with attributes and methods. While one is alive, the same callable sent again is the same
-// Python object. Everything here needs the GIL.
+// py4cpp.HostReference: what Python holds of a callable of the C++ program. Its subclasses are what such a callable
+// looks like, which its face says (schemas/wire.fbs): HostCallable a function, HostIterator an iterator, and the
+// classes that py4cpp._host makes objects with attributes and methods. While one is alive, the same callable sent again
+// is the same Python object. Everything here needs the GIL.
 #pragma once
 
 #include "refs.hpp"

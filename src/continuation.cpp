@@ -68,7 +68,7 @@ class Continuation final : public PendingCall {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool done_ = false;
-  Value value_;               // these two never change once it is done
+  Value value_;  // these two never change once it is done
   std::exception_ptr error_;
   std::vector<std::function<void()>> following_;
 };

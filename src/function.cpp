@@ -15,7 +15,8 @@ Object NamedObject::object() {
     const std::lock_guard lock(mutex_);
     if (object_.get() != nullptr && (peer == nullptr || peer == peer_)) return object_;
   }
-  if (peer == nullptr) throw WorkerDied("the Python that was to know " + name_ + " is gone", std::nullopt, std::nullopt, "");
+  if (peer == nullptr)
+    throw WorkerDied("the Python that was to know " + name_ + " is gone", std::nullopt, std::nullopt, "");
   const Step steps[] = {{start_}};
   const Value values[] = {Value::make(std::string_view(name_))};
   Object found = run<Object>(*peer, steps, values);

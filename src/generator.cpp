@@ -39,7 +39,8 @@ class Running {
 }  // namespace
 
 Value GeneratorSource::call(std::vector<Value> positional, NamedValues named) {
-  if (positional.size() != 1 || !named.empty()) throw ArgumentError("", "the number of elements wanted", "no such call");
+  if (positional.size() != 1 || !named.empty())
+    throw ArgumentError("", "the number of elements wanted", "no such call");
   const auto most = positional[0].as<std::size_t>();
   const Running running(running_);
   return Value::make(List(take(std::max<std::size_t>(most, 1))));

@@ -38,7 +38,11 @@ HostInstance::HostInstance(std::shared_ptr<const volatile void> object, const st
     : object_(std::move(object)), type_(type), is_const_(is_const) {}
 
 HostInstance::HostInstance(const HostInstance& other)
-    : HostCallable(), object_(other.object_), type_(other.type_), is_const_(other.is_const_), members_(other.members_) {}
+    : HostCallable(),
+      object_(other.object_),
+      type_(other.type_),
+      is_const_(other.is_const_),
+      members_(other.members_) {}
 
 std::shared_ptr<HostInstance> HostInstance::with_attribute(std::string_view name, Member get, Member set) const {
   check_name(name);
@@ -78,10 +82,10 @@ Value HostInstance::face() const {
       attributes.emplace_back(key, members_.contains(key + "="));
     }
   }
-  return Value::make(Dict(std::vector<std::pair<Value, Value>>{
-      {Value("class"), Value(type_name(type_))},
-      {Value("attributes"), Value::make(Dict(std::move(attributes)))},
-      {Value("methods"), Value::make(Dict(std::move(methods)))}}));
+  return Value::make(
+      Dict(std::vector<std::pair<Value, Value>>{{Value("class"), Value(type_name(type_))},
+                                                {Value("attributes"), Value::make(Dict(std::move(attributes)))},
+                                                {Value("methods"), Value::make(Dict(std::move(methods)))}}));
 }
 
 std::string HostInstance::describe() const { return "<C++ " + type_name(type_) + ">"; }

@@ -103,7 +103,7 @@ class Worker final : public AsyncPeer,
   Process process_;
   Exports exports_;
   std::recursive_mutex handling_;  // while an output handler runs
-  Strand printing_;  // stderr, and stdout that didn't come through the channel
+  Strand printing_;                // stderr, and stdout that didn't come through the channel
   std::shared_ptr<Session> session_;
   std::unique_ptr<Attendant> attendant_storage_;
   std::atomic<Attendant*> attendant_{nullptr};

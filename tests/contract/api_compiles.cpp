@@ -140,52 +140,95 @@ void s6(py4cpp::Python& py) {
 }
 
 // 7
-struct Thing { int size = 1; std::string name; int func(int) { return 0; } };
+struct Thing {
+  int size = 1;
+  std::string name;
+  int func(int) { return 0; }
+};
 void s7(py4cpp::Python& py, py4cpp::Array<float> x) {
   py.export_function("scale", [](py4cpp::Array<float> a, double k) { a.view() *= k; }, {"a", "k"});
-  py.exec("scale(batch, k=0.5)" , "batch"_a = x);
-  auto xs = py.eval<std::vector<int>>("[2 * x for x in xs]", "xs"_a = py4cpp::generator([n = 0]() mutable { return n++; }, 3));
+  py.exec("scale(batch, k=0.5)", "batch"_a = x);
+  auto xs = py.eval<std::vector<int>>("[2 * x for x in xs]",
+                                      "xs"_a = py4cpp::generator([n = 0]() mutable { return n++; }, 3));
   py4cpp::generator([&]() -> std::optional<int> { return {}; });
-#if !defined(__clang__)                       // clang 14 cannot compile libstdc++ 12's views (clang bug 44178)
+#if !defined(__clang__)  // clang 14 cannot compile libstdc++ 12's views (clang bug 44178)
   py4cpp::generator(std::views::iota(0, 10));
 #endif
   for (int mode = 0; mode < 1; ++mode) {
     Thing thing;
-    auto h = py4cpp::host_object(thing)                              // a C++ object in Python's hands, by shared_ptr or reference
-               .attr("size", &Thing::size).attr("name", &Thing::name).method("func", &Thing::func);
-    py.eval<int>("t.func(t.size)", "t"_a = h);  py.exec("t.name = 'x'", "t"_a = h);
-    Thing& same = py.call<py4cpp::Object>("identity", h).host<Thing>(); USE(same);
-    auto shared = std::make_shared<Thing>(); auto h2 = py4cpp::host_object(shared); static_assert(std::same_as<decltype(h2), py4cpp::HostObject<Thing>>);
-    const auto cshared = shared; static_assert(std::same_as<decltype(py4cpp::host_object(cshared)), py4cpp::HostObject<Thing>>);
+    auto h = py4cpp::host_object(thing)  // a C++ object in Python's hands, by shared_ptr or reference
+                 .attr("size", &Thing::size)
+                 .attr("name", &Thing::name)
+                 .method("func", &Thing::func);
+    py.eval<int>("t.func(t.size)", "t"_a = h);
+    py.exec("t.name = 'x'", "t"_a = h);
+    Thing& same = py.call<py4cpp::Object>("identity", h).host<Thing>();
+    USE(same);
+    auto shared = std::make_shared<Thing>();
+    auto h2 = py4cpp::host_object(shared);
+    static_assert(std::same_as<decltype(h2), py4cpp::HostObject<Thing>>);
+    const auto cshared = shared;
+    static_assert(std::same_as<decltype(py4cpp::host_object(cshared)), py4cpp::HostObject<Thing>>);
   }
 }
 
 // 8
-struct Task { struct promise_type { Task get_return_object() { return {}; } std::suspend_never initial_suspend() { return {}; } std::suspend_never final_suspend() noexcept { return {}; } void return_void() {} void unhandled_exception() {} }; };
+struct Task {
+  struct promise_type {
+    Task get_return_object() { return {}; }
+    std::suspend_never initial_suspend() { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() {}
+  };
+};
 Task s8co(py4cpp::Python& py) {
-  int r = co_await py.call_async<int>("slow", 3); USE(r);
+  int r = co_await py.call_async<int>("slow", 3);
+  USE(r);
 }
 void s8(py4cpp::Python& py) {
   py4cpp::Future<int> f = py.call_async<int>("slow", 3);
-  f.wait_for(100ms);  f.ready();  f.get();  f.get();  f.cancel();
+  f.wait_for(100ms);
+  f.ready();
+  f.get();
+  f.get();
+  f.cancel();
   auto g = py.call_async<int>("add", f, 1);
   py4cpp::Timeout limit(py, 2s);
-  py.call_monitor<int>(std::cout, "train", 10); py.method_monitor<int>(std::cout, py4cpp::Object(), "fit", 10);
-  py4cpp::Config c; c.on_stdout = [](std::string_view text) { std::clog << text; }; c.on_stderr = c.on_stdout;
-  py.eval_async<int>("1"); py.exec_async("x = 1"); py.method_async<int>("abc", "find", "b");
+  py.call_monitor<int>(std::cout, "train", 10);
+  py.method_monitor<int>(std::cout, py4cpp::Object(), "fit", 10);
+  py4cpp::Config c;
+  c.on_stdout = [](std::string_view text) { std::clog << text; };
+  c.on_stderr = c.on_stdout;
+  py.eval_async<int>("1");
+  py.exec_async("x = 1");
+  py.method_async<int>("abc", "find", "b");
 }
 
 // 9
 // what `bind` would write
 namespace np::linalg {
-struct norm_args { std::optional<py4cpp::Value> ord{}; std::optional<py4cpp::Value> axis{}; bool keepdims = false; };
+struct norm_args {
+  std::optional<py4cpp::Value> ord{};
+  std::optional<py4cpp::Value> axis{};
+  bool keepdims = false;
+};
 inline void bind(py4cpp::Python&) {}
-template <class R = py4cpp::Value, py4cpp::ToPython X> R norm(const X&, norm_args = {}) { (void)sizeof(X); return R(); }
+template <class R = py4cpp::Value, py4cpp::ToPython X>
+R norm(const X&, norm_args = {}) {
+  (void)sizeof(X);
+  return R();
 }
+}  // namespace np::linalg
 void s9(py4cpp::Python& py, py4cpp::Array<double> x) {
-  auto sqrt = py.function<double(double)>("math.sqrt");  sqrt(2.0);
-  py4cpp::Module la = py.module("numpy.linalg");  la("norm", x);  la.names();  la.submodule("...");
-  np::linalg::bind(py);  auto n = np::linalg::norm(x, {.ord = 2});
+  auto sqrt = py.function<double(double)>("math.sqrt");
+  sqrt(2.0);
+  py4cpp::Module la = py.module("numpy.linalg");
+  la("norm", x);
+  la.names();
+  la.submodule("...");
+  np::linalg::bind(py);
+  auto n = np::linalg::norm(x, {.ord = 2});
 }
 
 // 10

@@ -51,9 +51,12 @@ TEST_F(Callbacks, ErrorsCrossAllOfSixtyFourLevels) {
   EXPECT_THROW(down(64, false), Mine);
   EXPECT_THROW(down(64, true), errors::KeyError);
   // Caught half way, on either side, each level goes on.
-  py.exec("import py4cpp\ndef catch(n, p):\n    try:\n        return down(n, p)\n"
-          "    except (py4cpp.HostError, KeyError) as e:\n        return type(e).__name__");
-  py.export_function("up", [&](int n, bool p) { return n == 0 ? py.call("catch", 32, p) : py.eval("up(n, p)", "n"_a = n - 1, "p"_a = p); });
+  py.exec(
+      "import py4cpp\ndef catch(n, p):\n    try:\n        return down(n, p)\n"
+      "    except (py4cpp.HostError, KeyError) as e:\n        return type(e).__name__");
+  py.export_function("up", [&](int n, bool p) {
+    return n == 0 ? py.call("catch", 32, p) : py.eval("up(n, p)", "n"_a = n - 1, "p"_a = p);
+  });
   EXPECT_EQ(py.eval("up(32, False)"), Value("HostError"));
   EXPECT_EQ(py.eval("up(32, True)"), Value("KeyError"));
   EXPECT_EQ(py.eval<int>("1"), 1);

@@ -30,7 +30,8 @@ HostObject<Thing> shown(Thing& thing) {
       .attr("parts", &Thing::parts)
       .attr("id", &Thing::id)
       .attr("doubled", &Thing::doubled)
-      .attr("half", [](const Thing& t) { return t.size / 2; }, [](Thing& t, int half) { t.size = 2 * half; })
+      .attr(
+          "half", [](const Thing& t) { return t.size / 2; }, [](Thing& t, int half) { t.size = 2 * half; })
       .method("func", &Thing::func)
       .method("grow", &Thing::grow, {"by"})
       .method("fail", &Thing::fail)

@@ -50,7 +50,8 @@ TEST_F(Manual, CallsTakeEveryKindOfFunction) {
   EXPECT_THROW(py.call("len", 5), errors::TypeError);
   py.exec("def runme(f): return f()");
   EXPECT_EQ(py.call<int>("runme", [] { return 42; }), 42);
-  EXPECT_EQ(py.eval<std::string>("f()", "f"_a = std::function<std::string()>([&] { return py.eval<std::string>("str(42)"); })),
+  EXPECT_EQ(py.eval<std::string>("f()",
+                                 "f"_a = std::function<std::string()>([&] { return py.eval<std::string>("str(42)"); })),
             "42");
 }
 
@@ -175,7 +176,8 @@ TEST_F(Manual, ContinuationsRunWhenTheResultIsThere) {
   const auto g = f.then([&](const Future<int>& done) { return seen = done.get(), std::to_string(seen); });
   EXPECT_EQ(g.get(), "42");
   EXPECT_EQ(seen, 42);
-  EXPECT_EQ(f.then([](const Future<int>& done) { return done.get() + 1; }).get(), 43) << "also when it is there already";
+  EXPECT_EQ(f.then([](const Future<int>& done) { return done.get() + 1; }).get(), 43)
+      << "also when it is there already";
   EXPECT_EQ(f.then([](int x) { return 2 * x; }).get(), 84);
   bool called = false;
   EXPECT_THROW(py.eval_async<int>("1 / 0").then([&](int) { called = true; }).get(), errors::ZeroDivisionError);

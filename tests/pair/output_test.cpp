@@ -17,7 +17,8 @@ TEST_F(Monitored, OutputAppearsAsItIsPrinted) {
   std::ostringstream out;
   std::vector<std::string> seen;
   py.export_function("look", [&] { seen.push_back(out.str()); });
-  py.exec("def train(n, scale=1):\n    for i in range(n):\n        print('step', i)\n        look()\n    return n * scale");
+  py.exec(
+      "def train(n, scale=1):\n    for i in range(n):\n        print('step', i)\n        look()\n    return n * scale");
   EXPECT_EQ(py.call_monitor<int>(out, "train", 2, "scale"_a = 21), 42);
   EXPECT_EQ(seen, (std::vector<std::string>{"step 0\n", "step 0\nstep 1\n"}));
   EXPECT_EQ(out.str(), "step 0\nstep 1\n");
@@ -54,7 +55,8 @@ TEST_F(Monitored, EveryWayToPrintCounts) {
       "import sys\n"
       "def work():\n"
       "    print('a', end='')\n    sys.stdout.write('b')\n    sys.stdout.flush()\n    sys.stdout.buffer.write(b'c')\n"
-      "    print('\\u00e4', '\\udc80', end='')\n    sys.stdout.writelines(['d', 'e'])\n    print('x' * 100_000, end='')");
+      "    print('\\u00e4', '\\udc80', end='')\n    sys.stdout.writelines(['d', 'e'])\n    print('x' * 100_000, "
+      "end='')");
   py.call_monitor([&](std::string_view piece) { text += piece; }, "work");
   EXPECT_EQ(text, "abcä \\udc80de" + std::string(100'000, 'x'));
 }
@@ -217,8 +219,10 @@ TEST(Output, HandlersMayCallPythonAndThrow) {
   std::string out;
   auto c = config();
   c.on_stdout = [&](std::string_view text) {
-    if (python != nullptr && text == "ask") out += python->eval<std::string>("'answer'");
-    else out += text;
+    if (python != nullptr && text == "ask")
+      out += python->eval<std::string>("'answer'");
+    else
+      out += text;
     throw std::runtime_error("nobody to tell");
   };
   Python py{c};
