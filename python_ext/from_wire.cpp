@@ -121,7 +121,7 @@ Ref Builder::build() {
     }
     while (!frames_.empty()) {
       Frame& parent = frames_.back();
-      put(parent, std::move(value), height);
+      put(parent, std::move(value), height);  // NOLINT(bugprone-use-after-move): each turn has a value of its own
       if (parent.filled < parent.wanted) break;
       height = parent.height;
       Frame full = std::move(parent);

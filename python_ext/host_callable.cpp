@@ -21,17 +21,27 @@ Ref name_of(PyObject* self) {
   return checked(PyUnicode_FromString("callback"));
 }
 
-PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+// Calls `ask` with the name that tracebacks show.
+template <class Ask>
+PyObject* named_call(PyObject* self, Ask ask) noexcept {
   try {
     const Ref name = name_of(self);
     const char* text = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
     if (text == nullptr) PyErr_Clear();
-    return Self::call(self, arguments, keywords, text != nullptr ? text : "callback").release();
+    return Ref(ask(text != nullptr ? text : "callback")).release();
   } catch (const PythonRaised&) {
   } catch (const std::exception&) {
     set_python_error();
   }
   return nullptr;
+}
+
+PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  return named_call(self, [&](const char* name) { return Self::call(self, arguments, keywords, name); });
+}
+
+PyObject* start(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  return named_call(self, [&](const char* name) { return Self::start(self, arguments, keywords, name); });
 }
 
 PyObject* represent(PyObject* self) noexcept {
@@ -66,6 +76,9 @@ PyObject* get_signature(PyObject* self, void*) noexcept {
 PyTypeObject* make_type() {
   static PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(Self, extra), READONLY, nullptr},
                                   {nullptr, 0, 0, 0, nullptr}};
+  static PyMethodDef methods[] = {{"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&start)),
+                                   METH_VARARGS | METH_KEYWORDS, "Calls it without waiting: a PendingCall."},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyGetSetDef properties[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
                                      {"__name__", get_name, set_name, nullptr, nullptr},
                                      {"__signature__", get_signature, nullptr, nullptr, nullptr},
@@ -78,6 +91,7 @@ PyTypeObject* make_type() {
                                 {Py_tp_call, reinterpret_cast<void*>(&call)},
                                 {Py_tp_repr, reinterpret_cast<void*>(&represent)},
                                 {Py_tp_members, members},
+                                {Py_tp_methods, methods},
                                 {Py_tp_getset, properties},
                                 {0, nullptr}};
   return make_host_type("py4cpp.HostCallable", slots, 0);

@@ -18,6 +18,8 @@ class CallableHost {
   // Calls the callable with these arguments (a tuple, and a dict or null). `name` is what tracebacks call it. Throws
   // PythonRaised.
   virtual Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) = 0;
+  // The same without waiting: a PendingCall.
+  virtual Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) = 0;
   // So many references that came with messages are no longer held.
   virtual void release_callable(std::uint64_t id, std::uint64_t count) noexcept = 0;
 
@@ -58,10 +60,14 @@ struct HostReferenceObject {
 
   // Throws PythonRaised, also if this is none that came from the host.
   static Ref call(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name);
+  static Ref start(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name);
 
   static void deallocate(PyObject* self) noexcept;
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
+
+ private:
+  static CallableHost& host(PyObject* self);
 };
 
 // The types, made at first use. Throw PythonRaised.

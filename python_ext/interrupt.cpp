@@ -26,11 +26,13 @@ constexpr std::size_t deepest = 1024;  // calls nested deeper can't be interrupt
 std::array<std::atomic<std::uint64_t>, noted_count> noted;
 std::array<std::atomic<std::uint64_t>, deepest> active;
 std::atomic<std::size_t> active_count{0};
+std::atomic<bool> pending{false};
+std::atomic<Watchdog*> waker{nullptr};
 pthread_t main_thread{};
 pid_t main_thread_id = 0;
 pid_t main_process = 0;
 
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::size_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 bool on_main_thread() noexcept { return pthread_equal(pthread_self(), main_thread) != 0; }
 
@@ -65,7 +67,10 @@ void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
     place_of(id).store(id);
     const std::size_t count = active_count.load();
     for (std::size_t i = 0; i < count; ++i) {
-      if (active[i].load() == id) PyErr_SetInterruptEx(SIGINT);
+      if (active[i].load() != id) continue;
+      PyErr_SetInterruptEx(SIGINT);
+      pending.store(true);
+      waker.load()->look_again();
     }
   }
   errno = saved_errno;
@@ -89,7 +94,8 @@ bool drain() noexcept {
 
 }  // namespace
 
-void install_interrupts() {
+void install_interrupts(Watchdog& watchdog) {
+  waker.store(&watchdog);
   main_thread = pthread_self();
   main_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
   main_process = getpid();
@@ -98,6 +104,14 @@ void install_interrupts() {
   action.sa_flags = SA_SIGINFO;  // no SA_RESTART: a sleeping call wakes
   sigfillset(&action.sa_mask);
   sigaction(interrupt_signal(), &action, nullptr);
+}
+
+const std::atomic<bool>& interrupt_pending() noexcept { return pending; }
+
+void check_interrupts() {
+  if (!on_main_thread()) return;
+  pending.store(false);
+  if (PyErr_CheckSignals() < 0) throw PythonRaised{};
 }
 
 ActiveCall::ActiveCall(std::uint64_t id) noexcept

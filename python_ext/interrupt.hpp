@@ -11,12 +11,20 @@
 // Calls on other threads can't be interrupted: Python delivers signals to the main thread only.
 #pragma once
 
+#include "watchdog.hpp"
+
+#include <atomic>
 #include <cstdint>
 
 namespace py4cpp {
 
-// Once, on the main thread, before the host knows of us.
-void install_interrupts();
+// Once, on the main thread, before the host knows of us. The watchdog wakes what waits on the main thread.
+void install_interrupts(Watchdog& watchdog);
+
+// For what waits without running Python: true once an active call was interrupted, until Python has been let act on it.
+const std::atomic<bool>& interrupt_pending() noexcept;
+// On the main thread with the GIL, before such a wait. Throws PythonRaised if Python has something to raise.
+void check_interrupts();
 
 // One call being run; on the stack of the thread that runs it, which holds the GIL.
 class ActiveCall {

@@ -1,5 +1,6 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
+#include "block_watch.hpp"
 #include "greeting.hpp"
 #include "host_reference.hpp"
 #include "interrupt.hpp"
@@ -109,7 +110,7 @@ PyObject* native_serve(PyObject*, PyObject*) noexcept {
   return guarded([] {
     if (worker == nullptr || !worker->channel)
       raise_python(PyExc_RuntimeError, "connect() comes first, then serve(), once");
-    install_interrupts();
+    install_interrupts(*worker->watchdog);
     try {
       greet_host(*worker->channel, worker->arena->id());
       worker->server =
@@ -179,6 +180,7 @@ PyMethodDef methods[] = {
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},
     {"is_shared", native_is_shared, METH_O, "Whether this is an array in memory that C++ can share."},
+    {"watch", native_watch, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef definition = {
@@ -188,6 +190,7 @@ PyModuleDef definition = {
 
 }  // namespace py4cpp
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the name is Python's choice
 extern "C" __attribute__((visibility("default"))) PyObject* PyInit__native() {
   using namespace py4cpp;
   return guarded([] {

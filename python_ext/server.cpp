@@ -5,6 +5,7 @@
 #include "stack_room.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -17,7 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_broken = 70;
-constexpr auto host_is_dying = 1s;   // the time between its descriptors and the process itself, on a busy machine
+constexpr auto host_is_dying = 1s;  // the time between its descriptors and the process itself, on a busy machine
+constexpr const char* session_ended = "the C++ program ended the session while Python waited for it";
 constexpr auto longest_ending = 2s;  // once the host has closed the channel; also for what is left to send at the end
 
 thread_local PyThreadState* suspended = nullptr;
@@ -232,33 +234,80 @@ void Server::check_usable() const {
   }
 }
 
-Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
-  check_usable();
+namespace {
+
+// The callable, called.
+std::array<wire::Step, 2> call_steps(PyObject* arguments, PyObject* keywords) noexcept {
   const Py_ssize_t positional = PyTuple_Size(arguments);
   const Py_ssize_t named = keywords != nullptr ? PyDict_Size(keywords) : 0;
-  const wire::Step steps[] = {
-      {wire::Op::value, 0, 0},
-      {wire::Op::call, static_cast<std::uint32_t>(positional), static_cast<std::uint32_t>(named)}};
-  PooledWriter writer(*conversion_);
-  writer->callable(id);
-  writer->none();
-  for (Py_ssize_t i = 0; i < positional; ++i) to_wire(PyTuple_GetItem(arguments, i), *writer, *conversion_);
+  return {wire::Step(wire::Op::value, 0, 0),
+          wire::Step(wire::Op::call, static_cast<std::uint32_t>(positional), static_cast<std::uint32_t>(named))};
+}
+
+}  // namespace
+
+void Server::write_call(ValueWriter& writer, std::uint64_t id, PyObject* arguments, PyObject* keywords) {
+  writer.callable(id);
+  writer.none();
+  const Py_ssize_t positional = PyTuple_Size(arguments);
+  for (Py_ssize_t i = 0; i < positional; ++i) to_wire(PyTuple_GetItem(arguments, i), writer, *conversion_);
   PyObject *keyword = nullptr, *value = nullptr;
-  for (Py_ssize_t position = 0; named > 0 && PyDict_Next(keywords, &position, &keyword, &value) != 0;) {
+  for (Py_ssize_t position = 0; keywords != nullptr && PyDict_Next(keywords, &position, &keyword, &value) != 0;) {
     Py_ssize_t size = 0;
     const char* text = PyUnicode_AsUTF8AndSize(keyword, &size);
     if (text == nullptr) throw PythonRaised{};
-    writer->string({text, static_cast<std::size_t>(size)});
-    to_wire(value, *writer, *conversion_);
+    writer.string({text, static_cast<std::size_t>(size)});
+    to_wire(value, writer, *conversion_);
   }
+}
 
+Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
+  check_usable();
+  PooledWriter writer(*conversion_);
+  write_call(*writer, id, arguments, keywords);
   Session::Call call;
+  const auto steps = call_steps(arguments, keywords);
   const auto outcome = session_->ask(call, steps, wire::Want::value, false, *writer, std::nullopt);
   writer.sent();
-  if (outcome != Session::Outcome::answered) {
-    raise_python(PyExc_RuntimeError, "the C++ program ended the session while Python waited for it");
+  if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
+  return digest(call, name);
+}
+
+Ref Server::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
+  check_usable();
+  PooledWriter writer(*conversion_);
+  write_call(*writer, id, arguments, keywords);
+  auto call = std::make_unique<Session::Call>();
+  const auto steps = call_steps(arguments, keywords);
+  session_->start(*call, steps, wire::Want::value, false, *writer, Session::Sending::now);
+  writer.sent();
+  return make_pending_call(*this, std::move(call), name);
+}
+
+Ref Server::finish(Session::Call& call, const char* name) {
+  check_usable();
+  const bool interruptible = std::this_thread::get_id() == main_thread_;
+  auto outcome = Session::Outcome::timed_out;
+  while (outcome == Session::Outcome::timed_out) {
+    check_interrupts();
+    outcome = interruptible ? session_->wait(call, interrupt_pending()) : session_->wait(call, std::nullopt);
   }
+  if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
+  return digest(call, name);
+}
+
+void Server::drop(Session::Call& call) noexcept {
+  if (!made_in_.same_process() || session_->abandon(call)) return;
   const Message answer = call.take_answer();
+  if (answer.empty()) return;
+  const Digested digested(*session_, answer, call.id());
+  discard(answer);
+}
+
+// The answer to a call of ours, as Python has it. What it names has then been taken.
+Ref Server::digest(Session::Call& call, const char* name) {
+  const Message answer = call.take_answer();
+  if (answer.empty()) raise_python(PyExc_RuntimeError, session_ended);
   const Digested digested(*session_, answer, call.id());
   try {
     return take_answer(answer, name);

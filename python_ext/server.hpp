@@ -9,6 +9,7 @@
 #include "host_reference.hpp"
 #include "interrupt.hpp"
 #include "object_table.hpp"
+#include "pending_call.hpp"
 #include "refs.hpp"
 #include "session.hpp"
 #include "steps.hpp"
@@ -26,7 +27,7 @@
 
 namespace py4cpp {
 
-class Server final : private Session::Side, private CallableHost, private HostExceptions {
+class Server final : private Session::Side, private CallableHost, private PendingCallHost, private HostExceptions {
  public:
   // `host` is its hello; the handshake is over.
   Server(std::unique_ptr<Channel> channel, const HelloInfo& host, std::shared_ptr<Arena> arena, Watchdog& watchdog);
@@ -60,12 +61,18 @@ class Server final : private Session::Side, private CallableHost, private HostEx
   void attend(std::chrono::microseconds within) noexcept override;
   void closed(const std::string& problem) noexcept override;
 
-  // CallableHost, HostExceptions
+  // CallableHost, PendingCallHost, HostExceptions
   Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
+  Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
+  Ref finish(Session::Call& call, const char* name) override;
+  bool answered(const Session::Call& call) const noexcept override { return session_->answered(call); }
+  void drop(Session::Call& call) noexcept override;
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;
   void release_host_exception(std::uint64_t id) noexcept override { release_callable(id, 1); }
 
   void answer(const wire::Request& request, const Ref& result, ActiveCall& active);
+  void write_call(ValueWriter& writer, std::uint64_t id, PyObject* arguments, PyObject* keywords);
+  Ref digest(Session::Call& call, const char* name);
   Ref take_answer(const Message& answer, const char* name);
   void fail(const wire::Request& request, const Ref& exception) noexcept;
   void check_usable() const;

@@ -117,6 +117,12 @@ void Watchdog::attend(std::chrono::microseconds within) noexcept {
   }
 }
 
+void Watchdog::look_again() noexcept {
+  if (!made_in_.same_process()) return;
+  looking_again_.store(true);
+  wake();
+}
+
 bool Watchdog::sending() const noexcept {
   const std::int64_t due = due_.load();
   return sending_.load() || blocked_.load() || (due != never && due < now() + 1'000'000);
@@ -159,6 +165,8 @@ void Watchdog::watch() noexcept {
     }
     if (now() >= end_at_.load()) _exit(exit_code);  // the names are the host's to remove
     if (now() >= due_.load() || blocked_.load()) send();
+    Session* const session = session_.load();
+    if (looking_again_.exchange(false) && session != nullptr) session->look_again();
   }
 }
 

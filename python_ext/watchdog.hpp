@@ -37,6 +37,8 @@ class Watchdog {
 
   // Calls session.service() within this time. Any thread, with locks held; cheap when it was asked before.
   void attend(std::chrono::microseconds within) noexcept;
+  // Calls session.look_again() soon. Async-signal-safe.
+  void look_again() noexcept;
   bool sending() const noexcept;  // it is, or is about to within a millisecond
 
   // Ends the process after this time, if it is still there.
@@ -67,6 +69,7 @@ class Watchdog {
   std::atomic<std::int64_t> end_at_{never};
   std::atomic<bool> blocked_{false};  // bytes are left that the pipe didn't take
   std::atomic<bool> sending_{false};
+  std::atomic<bool> looking_again_{false};
   std::atomic<bool> woken_{false};
   std::atomic<pthread_t> thread_{};
 

@@ -60,6 +60,18 @@ void AsyncCall::settled() noexcept {
   if (continuation_) ElasticExecutor::instance().post(std::exchange(continuation_, nullptr));
 }
 
+void AsyncCall::follow(Followed followed) {
+  when_ready([self = shared_from_this(), followed = std::move(followed)] {
+    std::exception_ptr error;
+    try {
+      self->result();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    for (const auto& object : followed) object->call_ended(error);
+  });
+}
+
 void AsyncCall::when_ready(std::function<void()> continuation) {
   const std::lock_guard lock(continuation_mutex_);
   if (settled_) {

@@ -26,6 +26,9 @@ class AsyncCall final : public PendingCall, public Session::Call, public std::en
 
   const Worker* worker() const noexcept { return worker_.get(); }
 
+  // Tells these how the call ends; until then it lives, whoever else drops it.
+  void follow(Followed followed);
+
  private:
   void settled() noexcept override;
   void take_outcome();

@@ -85,7 +85,8 @@ std::string python_text(const ExceptionInfo& info) {
 
 std::shared_ptr<const ExceptionInfo> never_null(std::shared_ptr<const ExceptionInfo> info) {
   static const auto nothing = std::make_shared<const ExceptionInfo>();
-  return info ? std::move(info) : nothing;
+  if (!info) info = nothing;
+  return info;
 }
 
 // A worker can send a chain of causes of any length, and each link owns the next. A link that dies while another is

@@ -110,6 +110,12 @@ Session::Outcome Session::wait(Call& call, Deadline deadline) {
   return wait(lock, call, deadline);
 }
 
+Session::Outcome Session::wait(Call& call, const std::atomic<bool>& stop) {
+  Lock lock(mutex_);
+  fetch_strays(call);
+  return wait(lock, call, std::nullopt, &stop);
+}
+
 bool Session::answered(const Call& call) const {
   const Lock lock(mutex_);
   return call.state_ != Call::State::waiting;

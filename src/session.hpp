@@ -140,7 +140,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // `side` must outlive every call of a member. `channel`'s handshake is over.
   static std::shared_ptr<Session> make(Side& side, std::unique_ptr<Channel> channel, std::shared_ptr<Arena> arena,
                                        const Options& options);
-  ~Session();
+  ~Session() override;
 
   // Asks. Throws Error(disconnected) if the session is closed; then, or if the message is too large, nothing was sent
   // and nothing lent. Blocks only while more bytes wait to be sent than max_queued.
@@ -149,6 +149,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // Waits for the answer, running what is asked under this call meanwhile. May be called again after timed_out, and by
   // several threads for one call.
   Outcome wait(Call& call, Deadline deadline);
+  // Ends with timed_out, too, when `stop` has become true and look_again() has been called.
+  Outcome wait(Call& call, const std::atomic<bool>& stop);
+  void look_again() noexcept;
   // start() and wait() in one: what is asked under this call runs on this thread from the first such request on.
   Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, const ValueWriter& values,
               Deadline deadline);
@@ -205,10 +208,11 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   using Lock = std::unique_lock<std::mutex>;
 
   // session_wait.cpp
-  Outcome wait(Lock& lock, Call& call, Deadline deadline) noexcept;
+  Outcome wait(Lock& lock, Call& call, Deadline deadline, const std::atomic<bool>* stop = nullptr) noexcept;
   void block(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   bool done(const Waiter& me) const noexcept;
+  static bool stopped(const Waiter& me) noexcept;
   bool has_work(const Waiter& me) noexcept;
   Inbox* inbox(const Waiter& me) noexcept;
   bool run_one(Lock& lock, Waiter& me, bool& suspended) noexcept;

@@ -19,9 +19,10 @@ inline constexpr const char* replaced_descriptors =
 struct Session::Waiter {
   static thread_local Waiter* innermost;  // of this thread, whatever the session
 
-  Call* call = nullptr;                 // waits for its answer
-  bool server = false;                  // waits for requests
-  std::optional<std::size_t> drain_to;  // waits until no more bytes are queued
+  Call* call = nullptr;                     // waits for its answer
+  bool server = false;                      // waits for requests
+  std::optional<std::size_t> drain_to;      // waits until no more bytes are queued
+  const std::atomic<bool>* stop = nullptr;  // waits no longer once it is true
 
   const Session* session = nullptr;
   Waiter* enclosing = nullptr;  // wait of this thread, whatever the session

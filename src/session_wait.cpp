@@ -72,6 +72,13 @@ void Session::wake(Waiter& waiter) noexcept {
   }
 }
 
+void Session::look_again() noexcept {
+  const Lock lock(mutex_);
+  for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
+    if (waiter->stop != nullptr) wake(*waiter);
+  }
+}
+
 void Session::wake_drained() noexcept {
   for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
     if (waiter->drain_to && done(*waiter)) wake(*waiter);
@@ -79,6 +86,8 @@ void Session::wake_drained() noexcept {
 }
 
 // ---- what there is to do
+
+bool Session::stopped(const Waiter& me) noexcept { return me.stop != nullptr && me.stop->load(); }
 
 // Whether `me` has what it waits for. What it is to run first has been run.
 bool Session::done(const Waiter& me) const noexcept {
@@ -89,7 +98,7 @@ bool Session::done(const Waiter& me) const noexcept {
 }
 
 bool Session::has_work(const Waiter& me) noexcept {
-  if (done(me) || housekeeping_ || output_to_print()) return true;
+  if (done(me) || stopped(me) || housekeeping_ || output_to_print()) return true;
   return inbox(me) != nullptr;
 }
 
@@ -167,7 +176,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   bool tried = false;             // one read before that
   enlist(me);
   for (;;) {
-    const bool late = deadline && !done(me) && Clock::now() >= *deadline;
+    const bool late = !done(me) && (stopped(me) || (deadline && Clock::now() >= *deadline));
     if (!closed_ && !late && run_one(lock, me, suspended)) {
       tried = false;
       continue;
@@ -214,9 +223,10 @@ void Session::sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   if (heir_ == &me) heir_ = nullptr;
 }
 
-Session::Outcome Session::wait(Lock& lock, Call& call, Deadline deadline) noexcept {
+Session::Outcome Session::wait(Lock& lock, Call& call, Deadline deadline, const std::atomic<bool>* stop) noexcept {
   Waiter me;
   me.call = &call;
+  me.stop = stop;
   block(lock, me, deadline);
   if (call.state_ == Call::State::answered || closed_) print_arrived(lock);  // printed before it, so shown before it
   switch (call.state_) {

@@ -26,6 +26,17 @@ constexpr auto death_patience = 5s;  // from a closed channel to the end of the 
 
 wire::Step to_wire(const Step& step) { return {static_cast<wire::Op>(step.op), step.positional, step.named}; }
 
+Followed followed_in(const Request& request) {
+  Followed found;
+  for (const Value& value : request.values) {
+    const Object* object = value.get_if<Object>();
+    if (object == nullptr || object->get() == nullptr || object->get()->form() != ObjectState::Form::other) continue;
+    if (auto followed = std::dynamic_pointer_cast<FollowedObject>(object->state()))
+      found.push_back(std::move(followed));
+  }
+  return found;
+}
+
 static_assert(static_cast<int>(wire::Op::delete_item) == static_cast<int>(Op::delete_item));
 static_assert(static_cast<int>(wire::Want::nothing) == static_cast<int>(Want::nothing));
 
@@ -105,6 +116,7 @@ void Worker::stop() noexcept {
 void Worker::ended(const Process::Exit& exit) noexcept {
   session_->close("");
   session_->ledger().close(true);
+  std::vector<std::weak_ptr<EndWatcher>> watchers;
   std::unordered_map<std::uint64_t, Held> calls, answers;  // they refer to us
   {
     const std::lock_guard lock(held_mutex_);
@@ -113,9 +125,27 @@ void Worker::ended(const Process::Exit& exit) noexcept {
   }
   calls.clear();
   answers.clear();
-  const std::lock_guard lock(mutex_);
-  exit_ = exit;
-  changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    exit_ = exit;
+    watchers.swap(watchers_);
+    changed_.notify_all();
+  }
+  for (const auto& watcher : watchers) {
+    if (const auto living = watcher.lock()) living->worker_ended();
+  }
+}
+
+void Worker::watch_end(std::weak_ptr<EndWatcher> watcher) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!exit_) {
+      std::erase_if(watchers_, [](const auto& known) { return known.expired(); });
+      watchers_.push_back(std::move(watcher));
+      return;
+    }
+  }
+  if (const auto living = watcher.lock()) living->worker_ended();
 }
 
 void Worker::throw_died() {
@@ -170,6 +200,20 @@ Session::Deadline Worker::deadline() const {
 }
 
 Value Worker::run(const Request& request) {
+  const Followed followed = followed_in(request);
+  if (followed.empty()) return ask(request);
+  for (const auto& object : followed) object->call_started();
+  try {
+    Value result = ask(request);
+    for (const auto& object : followed) object->call_ended(nullptr);
+    return result;
+  } catch (...) {
+    for (const auto& object : followed) object->call_ended(std::current_exception());
+    throw;
+  }
+}
+
+Value Worker::ask(const Request& request) {
   Session::Call call;
   const auto limit = deadline();
   Held held;  // without a limit the caller's arguments outlive the call
@@ -219,7 +263,16 @@ void Worker::let_go(std::unordered_map<std::uint64_t, Held>& where, std::uint64_
 }
 
 std::shared_ptr<PendingCall> Worker::run_async(const Request& request) {
-  return std::make_shared<AsyncCall>(shared_from_this(), request);
+  Followed followed = followed_in(request);
+  for (const auto& object : followed) object->call_started();
+  try {
+    auto call = std::make_shared<AsyncCall>(shared_from_this(), request);
+    if (!followed.empty()) call->follow(followed);
+    return call;
+  } catch (...) {
+    for (const auto& object : followed) object->call_ended(std::current_exception());
+    throw;
+  }
 }
 
 Value Worker::result_of(const Message& answer) {
@@ -275,6 +328,7 @@ std::uint64_t Worker::object_id(const ObjectState& state) {
     }
     return remote.id();
   }
+  if (const auto* followed = dynamic_cast<const FollowedObject*>(&state)) return object_id(*followed->target().get());
   if (const auto* future = dynamic_cast<const FutureObject*>(&state)) {
     const auto* call = dynamic_cast<const AsyncCall*>(future->call().get());
     if (call != nullptr && call->worker() == this) return call->id();

@@ -7,6 +7,7 @@
 #include "codec.hpp"
 #include "elastic_executor.hpp"
 #include "exports.hpp"
+#include "followed_object.hpp"
 #include "fork_mark.hpp"
 #include "launch.hpp"
 #include "session.hpp"
@@ -50,10 +51,12 @@ class Worker final : public AsyncPeer,
   void interrupt_oldest() noexcept;
   const HelloInfo& hello() const noexcept { return hello_; }
   Stats host_stats() const;
+  void watch_end(std::weak_ptr<EndWatcher> watcher);
   std::uint64_t current_callback() const noexcept { return session_->current(); }
 
  private:
   friend class AsyncCall;
+  class Answer;
   class Writing;
 
   Worker(const Config& config, const void* python, Launched launched);
@@ -64,6 +67,9 @@ class Worker final : public AsyncPeer,
                   std::vector<std::shared_ptr<ObjectState>>* held);
   Session::Deadline deadline() const;
   Value result_of(const Message& answer);  // throws what it says
+  Value ask(const Request& request);
+  void answer(std::uint64_t id, const Value& value);
+  void answer(std::uint64_t id, const std::exception_ptr& exception);
   [[noreturn]] void throw_died();
   [[noreturn]] void give_up(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);
   bool abandon(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);  // false if it is settled already
@@ -79,7 +85,7 @@ class Worker final : public AsyncPeer,
   void attend(std::chrono::microseconds within) noexcept override;
   void lead_is_free() noexcept override;
   void closed(const std::string& problem) noexcept override;
-  Value call_back(const wire::Request& request);
+  bool call_back(const wire::Request& request, Value& result);
 
   // Attendant::Client
   void wrote(wire::Stream stream, std::string_view text) noexcept override;
@@ -129,6 +135,7 @@ class Worker final : public AsyncPeer,
   std::optional<Process::Exit> exit_;
   bool stopping_ = false;
   std::size_t callbacks_ = 0;  // running now
+  std::vector<std::weak_ptr<EndWatcher>> watchers_;
   std::string stderr_tail_;
 };
 

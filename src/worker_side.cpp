@@ -1,4 +1,5 @@
 // The worker's other face: what Python asks of C++, what it printed, what it released.
+#include "deferred_callable.hpp"
 #include "failure_codec.hpp"
 #include "stack_left.hpp"
 #include "worker_writing.hpp"
@@ -25,8 +26,33 @@ void write_all(int descriptor, std::string_view text) noexcept {
 
 // ---- callbacks
 
-// The one request that Python makes of C++: a callable, called.
-Value Worker::call_back(const wire::Request& request) {
+// The answer to one callback, given later.
+class Worker::Answer final : public OwedAnswer {
+ public:
+  Answer(std::weak_ptr<Worker> worker, std::uint64_t id) noexcept : worker_(std::move(worker)), id_(id) {}
+
+  void value(const Value& value) noexcept override { give(value); }
+  void exception(const std::exception_ptr& exception) noexcept override { give(exception); }
+
+ private:
+  template <class Content>
+  void give(const Content& content) noexcept {
+    const auto worker = worker_.lock();
+    if (!worker || !worker->made_in_.same_process()) return;
+    try {
+      worker->answer(id_, content);
+    } catch (...) {
+      worker->session_->close("there is no memory for an answer");
+    }
+    worker->session_->service();
+  }
+
+  const std::weak_ptr<Worker> worker_;
+  const std::uint64_t id_;
+};
+
+// The one request that Python makes of C++: a callable, called. False if the answer comes later.
+bool Worker::call_back(const wire::Request& request, Value& result) {
   const auto* steps = request.steps();
   if (steps == nullptr || steps->size() != 2 || steps->Get(0)->op() != wire::Op::value ||
       steps->Get(1)->op() != wire::Op::call) {
@@ -48,7 +74,27 @@ Value Worker::call_back(const wire::Request& request) {
   const Object* object = function.get_if<Object>();
   const auto* callable = object != nullptr ? dynamic_cast<const CallableObject*>(object->get()) : nullptr;
   if (callable == nullptr) throw BadMessage("a callback of something that is no C++ callable");
-  return callable->callable()->call(std::move(positional), std::move(named));
+  if (auto* deferred = dynamic_cast<DeferredCallable*>(callable->callable().get())) {
+    deferred->call(std::move(positional), std::make_unique<Answer>(weak_from_this(), request.id()));
+    return false;
+  }
+  result = callable->callable()->call(std::move(positional), std::move(named));
+  return true;
+}
+
+void Worker::answer(std::uint64_t id, const Value& value) {
+  Writing writing(*this);
+  Held held;
+  encode(value, *writing, *this, &held);
+  hold(held_answers_, id, std::move(held));
+  session_->reply(id, *writing);
+  writing.sent();
+}
+
+void Worker::answer(std::uint64_t id, const std::exception_ptr& thrown) {
+  const EncodedException exception(thrown, *this, exports_);
+  if (exception.object()) hold(held_answers_, id, {exception.object()});
+  session_->failure(id, exception.list());
 }
 
 void Worker::serve(const wire::Request& request) noexcept {
@@ -61,19 +107,14 @@ void Worker::serve(const wire::Request& request) noexcept {
     if (stack_almost_full(needed)) {
       throw Error(ErrorKind::exhausted, "C++ and Python have called each other too deeply: the stack is almost full");
     }
-    const Value result = call_back(request);
-    Writing writing(*this);
-    Held held;
-    if (request.want() != wire::Want::nothing) encode(result, *writing, *this, &held);
-    hold(held_answers_, request.id(), std::move(held));
-    session_->reply(request.id(), *writing);
-    writing.sent();
+    Value result;
+    if (call_back(request, result)) {
+      answer(request.id(), request.want() != wire::Want::nothing ? result : Value());
+    }
   } catch (const BadMessage& error) {
     session_->close(error.what());
   } catch (...) {
-    const EncodedException exception(std::current_exception(), *this, exports_);
-    if (exception.object()) hold(held_answers_, request.id(), {exception.object()});
-    session_->failure(request.id(), exception.list());
+    answer(request.id(), std::current_exception());
   }
   const std::lock_guard lock(mutex_);
   --callbacks_;

@@ -10,11 +10,9 @@
 #include <iomanip>
 #include <iostream>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -46,81 +44,44 @@ struct Options {
   std::string python = "/usr/bin/python3";  // Debian's, for which python3-torch is installed
 };
 
-/// Two arrays in shared memory that take one batch after another.
-struct Slot {
-  py4cpp::Array<float> images;
-  py4cpp::Array<std::int64_t> labels;
-  std::optional<py4cpp::Future<double>> loss;  // of the batch that Python may still be reading here
-};
-
-/// Fills slots with batches and has the trainer in Python take a step on each; filling runs ahead of training.
-class Feeder {
- public:
-  Feeder(py4cpp::Python& py, const py4cpp::Object& trainer, std::size_t batch) : py_(py), trainer_(trainer) {
-    for (std::size_t i = 0; i < slot_count; ++i) {
-      slots_.push_back({py.array<float>({batch, 1, side, side}), py.array<std::int64_t>({batch}), std::nullopt});
-    }
-  }
-
-  /// Waits only if Python hasn't finished with the oldest slot.
-  void push(const Digits& digits, std::span<const std::size_t> rows, Augmenter& augmenter) {
-    Slot& slot = slots_[batches_ % slots_.size()];
-    collect(slot);
-    const auto start = Clock::now();
-    augmenter.fill(digits, rows, slot.images.view(), slot.labels.view());
-    filling_ += Clock::now() - start;
-    slot.loss = py_.method_async<double>(trainer_, "step", slot.images, slot.labels);
-    ++batches_;
-  }
-
-  /// Waits for all steps, and returns the sum of the losses since the last call.
-  double take_losses() {
-    for (Slot& slot : slots_) collect(slot);
-    return std::exchange(losses_, 0);
-  }
-
-  std::size_t batches() const { return batches_; }
-  Seconds filling() const { return filling_; }
-
- private:
-  void collect(Slot& slot) {
-    if (slot.loss) losses_ += slot.loss->get();
-    slot.loss.reset();
-  }
-
-  py4cpp::Python& py_;
-  py4cpp::Object trainer_;
-  std::vector<Slot> slots_;
-  std::size_t batches_ = 0;
-  double losses_ = 0;
-  Seconds filling_{0};
-};
-
-/// Trains on full batches, the digits in a new order in each epoch. Returns the number of batches.
+/// Fills batches while Python trains on earlier ones, the digits in a new order in each epoch. Returns their number.
 std::size_t train(py4cpp::Python& py, const py4cpp::Object& trainer, const Digits& digits, const Options& options) {
-  Feeder feeder(py, trainer, options.batch);
+  const std::size_t report_every = std::max<std::size_t>(1, options.epochs / 10);
+  const auto report = [&](std::size_t epoch, double loss) {
+    if (epoch % report_every != 0 && epoch != options.epochs) return;
+    std::cout << "  epoch " << std::setw(3) << epoch << "  loss " << std::setprecision(4) << loss << std::endl;
+  };
+  py4cpp::Feed feed(
+      py, {{"images", py4cpp::float32, {options.batch, 1, side, side}}, {"labels", py4cpp::int64, {options.batch}}},
+      {.slots = slot_count, .name = "digits"});
+  const auto trained = py.method_async<void>(trainer, "train", feed, options.epochs, report);
+
   Augmenter augmenter(options.seed);
   std::vector<std::size_t> order(digits.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const std::size_t batches = digits.size() / options.batch;
-  const std::size_t report_every = std::max<std::size_t>(1, options.epochs / 10);
-
+  Seconds filling{0};
   const auto start = Clock::now();
   for (std::size_t epoch = 1; epoch <= options.epochs; ++epoch) {
     std::shuffle(order.begin(), order.end(), augmenter.random());
     for (std::size_t i = 0; i < batches; ++i) {
-      feeder.push(digits, std::span(order).subspan(i * options.batch, options.batch), augmenter);
+      py4cpp::Batch batch = feed.acquire();  // waits only if Python hasn't finished with the oldest slot
+      const auto filling_started = Clock::now();
+      augmenter.fill(digits, std::span(order).subspan(i * options.batch, options.batch),
+                     batch.array<float>("images").view(), batch.array<std::int64_t>("labels").view());
+      filling += Clock::now() - filling_started;
+      batch.publish();
     }
-    const double loss = feeder.take_losses() / static_cast<double>(batches);
-    if (epoch % report_every == 0 || epoch == options.epochs) {
-      std::cout << "  epoch " << std::setw(3) << epoch << "  loss " << std::setprecision(4) << loss << std::endl;
-    }
+    feed.end_epoch();
   }
+  feed.close();
+  trained.get();
   const Seconds elapsed = Clock::now() - start;
-  std::cout << std::setprecision(1) << "Trained on " << feeder.batches() << " batches in " << elapsed.count()
-            << " s: " << static_cast<double>(feeder.batches()) / elapsed.count()
-            << " batches/s; meanwhile C++ filled them in " << feeder.filling().count() << " s\n";
-  return feeder.batches();
+  const std::uint64_t published = feed.stats().published;
+  std::cout << std::setprecision(1) << "Trained on " << published << " batches in " << elapsed.count()
+            << " s: " << static_cast<double>(published) / elapsed.count() << " batches/s; meanwhile C++ filled them in "
+            << filling.count() << " s\n";
+  return published;
 }
 
 /// The class probabilities {digits.size(), 10}, which Python writes into memory of ours.

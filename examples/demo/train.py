@@ -23,6 +23,12 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.model.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, max_lr=4e-3, total_steps=steps)
 
+    def train(self, feed, epochs, report):
+        """Trains on every batch of so many epochs, and reports the mean loss after each."""
+        for epoch in range(1, epochs + 1):
+            losses = [self.step(batch["images"], batch["labels"]) for batch in feed]
+            report(epoch, sum(losses) / len(losses))
+
     def step(self, images, labels):
         """One step on images (batch, 1, 8, 8) float32 and labels (batch,) int64; returns the mean loss."""
         scores = self.model(torch.from_numpy(images))

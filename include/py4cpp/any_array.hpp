@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 
+struct DLManagedTensor;
+
 namespace py4cpp {
 
 class Block;
@@ -65,6 +67,9 @@ class AnyArray {
   // Writes every element, row-major, as `dtype` to `out`, which has room for size() of them. Throws ConversionError
   // where that could change a value: narrower, other sign, fraction or imaginary part lost.
   void copy_to(DType dtype, std::byte* out) const;
+
+  // A tensor on the same elements for libtorch, ONNX Runtime and others (<py4cpp/dlpack.hpp>).
+  DLManagedTensor* to_dlpack() const;
 
   const std::shared_ptr<const ArrayState>& state() const noexcept { return state_; }
 

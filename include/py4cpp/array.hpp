@@ -69,6 +69,7 @@ class Array {
   bool writable() const noexcept { return any_.writable(); }
   bool contiguous() const noexcept { return any_.contiguous(); }
   bool shared() const noexcept { return any_.shared(); }
+  DLManagedTensor* to_dlpack() const { return any_.to_dlpack(); }
 
   friend bool operator==(const Array& a, const Array& b) { return a.any_ == b.any_; }
 

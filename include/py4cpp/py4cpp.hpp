@@ -3,10 +3,12 @@
 
 #include <py4cpp/array.hpp>
 #include <py4cpp/chain.hpp>
+#include <py4cpp/collect.hpp>
 #include <py4cpp/config.hpp>
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/errors.hpp>
+#include <py4cpp/feed.hpp>
 #include <py4cpp/function.hpp>
 #include <py4cpp/future.hpp>
 #include <py4cpp/generator.hpp>

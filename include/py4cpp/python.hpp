@@ -52,6 +52,8 @@ concept CalledByName = std::convertible_to<const F&, std::string_view>;
 }  // namespace detail
 
 class Chain;
+template <class T>
+class Collected;
 
 class Python {
  public:
@@ -109,6 +111,9 @@ class Python {
     return Function<Signature>(std::make_shared<detail::NamedObject>(source(), Op::name, std::string(name)));
   }
   Module module(std::string_view name) { return {source(), std::string(name)}; }
+  // What an iterable yields, as a range whose elements are made ahead (<py4cpp/collect.hpp>). Text is a name.
+  template <class T = Value, class I>
+  Collected<T> collect(I&& iterable, std::size_t prefetch = 4);
   Object import(std::string_view module);
   Object reload(const Object& module);
   std::string help(std::string_view name);

@@ -1,0 +1,93 @@
+#include "pending_call.hpp"
+
+#include <new>
+#include <utility>
+
+namespace py4cpp {
+
+namespace {
+
+struct PendingCall {
+  PyObject head;
+  PendingCallHost* host;
+  std::unique_ptr<Session::Call> call;  // null once the result has been taken
+  std::string name;
+};
+
+PendingCall& of(PyObject* object) noexcept { return *reinterpret_cast<PendingCall*>(object); }
+
+void deallocate(PyObject* self) noexcept {
+  PyTypeObject* type = Py_TYPE(self);
+  PendingCall& dying = of(self);
+  if (dying.call) dying.host->drop(*dying.call);
+  dying.call.~unique_ptr();
+  dying.name.~basic_string();
+  PyObject_Free(self);
+  Py_DECREF(reinterpret_cast<PyObject*>(type));
+}
+
+Session::Call& untaken(PyObject* self) {
+  if (!of(self).call) raise_python(PyExc_RuntimeError, "the result of this call has already been taken");
+  return *of(self).call;
+}
+
+// What was interrupted may be waited for again; anything else that finish() throws was the call's own failure.
+PyObject* result(PyObject* self, PyObject*) noexcept {
+  try {
+    PendingCall& mine = of(self);
+    Session::Call& call = untaken(self);
+    Ref value = mine.host->finish(call, mine.name.c_str());
+    mine.call.reset();
+    return value.release();
+  } catch (const PythonRaised&) {
+  } catch (const std::exception&) {
+    PyErr_NoMemory();
+  }
+  return nullptr;
+}
+
+PyObject* ready(PyObject* self, PyObject*) noexcept {
+  try {
+    return PyBool_FromLong(of(self).host->answered(untaken(self)) ? 1 : 0);
+  } catch (const PythonRaised&) {
+    return nullptr;
+  }
+}
+
+PyTypeObject* make_type() {
+  static PyMethodDef methods[] = {
+      {"result", result, METH_NOARGS, "Waits for what C++ returns, or raises what it throws. Once."},
+      {"ready", ready, METH_NOARGS, "Whether the answer has been received."},
+      {nullptr, nullptr, 0, nullptr}};
+  static char doc[] = "A call of a C++ function that nobody waits for yet.";
+  static PyType_Slot slots[] = {
+      {Py_tp_doc, doc}, {Py_tp_dealloc, reinterpret_cast<void*>(&deallocate)}, {Py_tp_methods, methods}, {0, nullptr}};
+  static PyType_Spec spec{"py4cpp.PendingCall", sizeof(PendingCall), 0,
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE, slots};
+  return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
+}
+
+}  // namespace
+
+PyTypeObject* pending_call_type() {
+  static PyTypeObject* type = nullptr;  // the GIL is its lock
+  if (type == nullptr) type = make_type();
+  return type;
+}
+
+Ref make_pending_call(PendingCallHost& host, std::unique_ptr<Session::Call> call, std::string name) {
+  PendingCall* made = nullptr;
+  try {
+    made = PyObject_New(PendingCall, pending_call_type());
+    if (made == nullptr) throw PythonRaised{};
+  } catch (const PythonRaised&) {
+    host.drop(*call);
+    throw;
+  }
+  made->host = &host;
+  new (&made->call) std::unique_ptr<Session::Call>(std::move(call));
+  new (&made->name) std::string(std::move(name));
+  return Ref::steal(reinterpret_cast<PyObject*>(made));
+}
+
+}  // namespace py4cpp

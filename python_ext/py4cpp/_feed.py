@@ -1,0 +1,128 @@
+"""The Python end of a C++ Feed: batches of arrays that a C++ program fills while Python works on earlier ones."""
+
+import gc
+from collections import deque
+
+from . import _native
+
+
+class Feed:
+    """An iterable of batches, each a dict of numpy arrays on the pages that C++ wrote.
+
+    A loop over it ends where the C++ program ends the epoch or closes the feed; the next loop goes on behind that. The
+    memory of a batch is used again once nothing refers to its arrays any more: keep copies, not the arrays. Any number
+    of threads may loop over one feed; each batch goes to one of them.
+    """
+
+    def __init__(self, take, slots, name):
+        self._take = take  # take(turn) answers, in turn, with a batch, None where an epoch ends, False for good
+        self._turn = 0
+        self._slots = slots
+        self._asked = deque()  # pending takes, in order
+        self._given = deque()  # what became of the batches: watches of their blocks
+        self._early = deque()  # batches of the next epoch that a loop over the last one has met
+        self._loops = 0
+        self._waiting = 0
+        self._epoch = 0
+        self._closed = False
+        self.name = name
+
+    def __iter__(self):
+        return _Batches(self)
+
+    def __repr__(self):
+        return f"<py4cpp feed {self.name!r}>" if self.name else "<py4cpp feed>"
+
+    def _next(self, epoch):
+        """The next batch, None where the epoch ends."""
+        if self._closed or epoch != self._epoch:
+            return None
+        if self._early:
+            return self._give(self._early.popleft())
+        self._check_room()
+        while len(self._asked) < self._slots:
+            self._asked.append(self._take.start(self._turn))
+            self._turn += 1
+        taken = self._asked.popleft()
+        self._waiting += 1
+        try:
+            batch = taken.result()
+        except KeyboardInterrupt:
+            self._asked.appendleft(taken)
+            raise
+        finally:
+            self._waiting -= 1
+        if batch is None:
+            self._epoch += 1
+        elif batch is False:
+            self._closed = True
+        elif epoch != self._epoch:
+            self._early.append(batch)
+        else:
+            return self._give(batch)
+        return None
+
+    def _give(self, batch):
+        self._given.append(_native.watch(next(iter(batch.values())).base))
+        return batch
+
+    def _check_room(self):
+        """Raises if every slot is in the hands of loops that wait for the next batch: they would wait for ever."""
+        if not self._stuck():
+            return
+        gc.collect()
+        if self._stuck():
+            raise BufferError(
+                f"all {self._slots} slots of the feed are in use: this program still refers to arrays of the last "
+                f"{self._slots} batches. Keep copies instead, batch['name'].copy(), or give the feed more slots"
+            )
+
+    def _stuck(self):
+        while self._given and not self._given[0].alive():
+            self._given.popleft()
+        if len(self._given) >= self._slots:
+            self._given = deque(watch for watch in self._given if watch.alive())
+        return len(self._given) >= self._slots and self._waiting >= self._loops - 1
+
+    def _left(self):
+        """A loop was left before its end. The C++ program is told when it was the only one."""
+        if self._loops == 0 and not self._closed:
+            self._take.start(None)
+
+
+class _Batches:
+    """One loop over a feed."""
+
+    def __init__(self, feed):
+        self._feed = feed
+        self._epoch = feed._epoch
+        feed._loops += 1
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._feed is None:
+            raise StopIteration
+        batch = self._feed._next(self._epoch)
+        if batch is None:
+            self._end()
+            raise StopIteration
+        return batch
+
+    def __del__(self):
+        if self._feed is not None:
+            self._end()._left()
+
+    def _end(self):
+        feed, self._feed = self._feed, None
+        feed._loops -= 1
+        return feed
+
+
+def advance(iterator):
+    """For collect(): whether there is a next element, and that."""
+    try:
+        return True, next(iterator)
+    except StopIteration:
+        return False, None

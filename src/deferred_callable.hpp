@@ -1,0 +1,31 @@
+// A C++ callable whose answer may come after the call has returned, from another thread.
+#pragma once
+
+#include <py4cpp/callable.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace py4cpp {
+
+// The answer that is owed to one call: once, from any thread, without waiting. Nothing happens if the worker has ended.
+class OwedAnswer {
+ public:
+  virtual ~OwedAnswer() = default;
+  virtual void value(const Value& value) noexcept = 0;
+  virtual void exception(const std::exception_ptr& exception) noexcept = 0;
+};
+
+class DeferredCallable : public HostCallable {
+ public:
+  // What it throws is the answer.
+  virtual void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) = 0;
+
+  Value call(std::vector<Value>, NamedValues) final {
+    throw Error(ErrorKind::invalid, "this can only be called by Python");
+  }
+};
+
+}  // namespace py4cpp

@@ -1,0 +1,141 @@
+#include <py4cpp/feed.hpp>
+
+#include "feed_state.hpp"
+#include "worker.hpp"
+
+#include <py4cpp/error.hpp>
+
+#include <string>
+#include <utility>
+
+namespace py4cpp {
+
+namespace {
+
+// What Python calls: take(turn) for the next batch, with turn counting up from 0, take(None) when the last loop was
+// left.
+class FeedTake final : public DeferredCallable {
+ public:
+  explicit FeedTake(std::shared_ptr<FeedState> feed) noexcept : feed_(std::move(feed)) {}
+
+  using DeferredCallable::call;
+  void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) override {
+    if (positional.size() != 1) throw Error(ErrorKind::invalid, "take() needs a turn");
+    if (!positional[0].is<None>()) return feed_->take(positional[0].as<std::uint64_t>(), std::move(answer));
+    feed_->left();
+    answer->value(Value());
+  }
+
+ private:
+  const std::shared_ptr<FeedState> feed_;
+};
+
+// The feed as an argument: Python's object for it.
+class FeedObject final : public FollowedObject {
+ public:
+  FeedObject(std::shared_ptr<FeedState> feed, Object target) noexcept
+      : feed_(std::move(feed)), target_(std::move(target)) {}
+
+  const Object& target() const noexcept override { return target_; }
+  void call_started() noexcept override { feed_->call_started(); }
+  void call_ended(const std::exception_ptr& error) noexcept override { feed_->call_ended(error); }
+  std::string describe() const override { return "<feed>"; }
+
+ private:
+  const std::shared_ptr<FeedState> feed_;
+  const Object target_;
+};
+
+template <class State>
+State& checked(const std::shared_ptr<State>& state) {
+  if (!state) throw Error(ErrorKind::invalid, "this feed has been moved from");
+  return *state;
+}
+
+}  // namespace
+
+// ---- Batch
+
+Batch::Batch(std::shared_ptr<FeedState> feed, std::shared_ptr<Block> block) noexcept
+    : feed_(std::move(feed)), block_(std::move(block)) {}
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+Batch::~Batch() = default;
+
+AnyArray Batch::array(std::string_view name) const {
+  if (!feed_) throw Error(ErrorKind::invalid, "this batch has been published: its arrays are Python's now");
+  return feed_->array(block_, name);
+}
+
+void Batch::publish() { publish(feed_ ? feed_->rows() : 0); }
+
+void Batch::publish(std::size_t rows) {
+  if (!feed_) throw Error(ErrorKind::invalid, "this batch has been published already");
+  if (rows == 0 || rows > feed_->rows()) {
+    throw Error(ErrorKind::invalid, "a batch of this feed has 1 to " + std::to_string(feed_->rows()) + " rows, not " +
+                                        std::to_string(rows));
+  }
+  const auto feed = std::exchange(feed_, nullptr);
+  feed->publish(std::move(block_), rows);
+}
+
+// ---- Feed
+
+Feed::Feed(Python& python, std::vector<FeedArray> arrays, FeedOptions options)
+    : exceptions_(std::uncaught_exceptions()) {
+  const auto peer = python.peer();
+  auto state = std::make_shared<FeedState>(peer, std::move(arrays), std::move(options));
+  if (const auto worker = std::dynamic_pointer_cast<Worker>(peer)) worker->watch_end(state);
+  const Object take(std::make_shared<CallableObject>(std::make_shared<FeedTake>(state)));
+  Object target =
+      detail::call_function<Object>(*peer, "py4cpp._feed", "Feed", take, state->options().slots, state->options().name);
+  object_ = Object(std::make_shared<FeedObject>(state, std::move(target)));
+  state_ = std::move(state);
+}
+
+Feed::Feed(Feed&&) noexcept = default;
+
+Feed& Feed::operator=(Feed&& other) noexcept {
+  if (this == &other) return *this;
+  close();
+  state_ = std::move(other.state_);
+  object_ = std::move(other.object_);
+  exceptions_ = other.exceptions_;
+  return *this;
+}
+
+Feed::~Feed() {
+  if (!state_) return;
+  if (std::uncaught_exceptions() <= exceptions_) {
+    close();
+    return;
+  }
+  state_->fail(std::make_exception_ptr(
+      Error(ErrorKind::disconnected, "the C++ program that fills the feed " + state_->options().name +
+                                         (state_->options().name.empty() ? "" : " ") + "was ended by an exception")));
+}
+
+Batch Feed::acquire() { return std::move(*checked(state_).acquire(std::nullopt)); }
+
+std::optional<Batch> Feed::acquire_until(std::chrono::steady_clock::time_point deadline) {
+  return checked(state_).acquire(deadline);
+}
+
+void Feed::end_epoch() { checked(state_).end_epoch(); }
+
+void Feed::close() noexcept {
+  if (state_) state_->close();
+}
+
+void Feed::fail(std::exception_ptr error) noexcept {
+  if (state_) state_->fail(std::move(error));
+}
+
+FeedStats Feed::stats() const { return checked(state_).stats(); }
+
+const Object& Feed::object() const {
+  checked(state_);
+  return object_;
+}
+
+}  // namespace py4cpp

@@ -1,0 +1,86 @@
+import numpy
+import py4cpp
+
+
+def read_all(feed):
+    """The sums of every batch."""
+    return [float(batch["x"].sum()) for batch in feed]
+
+
+def rows(feed):
+    return [(batch["x"].shape[0], int(batch["label"].sum())) for batch in feed]
+
+
+def shared(feed):
+    return all(py4cpp.is_shared(array) for batch in feed for array in batch.values())
+
+
+def epochs(feed, count):
+    return [[float(batch["x"][0]) for batch in feed] for _ in range(count)]
+
+
+def keep_all(feed):
+    return [batch["x"] for batch in feed]
+
+
+def keep_copies(feed):
+    return [float(x[0]) for x in [batch["x"].copy() for batch in feed]]
+
+
+def fail_after(feed, count):
+    for index, _ in enumerate(feed):
+        if index + 1 == count:
+            raise ValueError("enough")
+
+
+def read_some(feed, count):
+    for index, _ in enumerate(feed):
+        if index + 1 == count:
+            return index + 1
+
+
+def catch(feed):
+    import traceback
+
+    try:
+        for _ in feed:
+            pass
+    except py4cpp.HostError as error:
+        return str(error)
+    return "no error"
+
+
+def in_threads(feed, count):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        return sum((task.result() for task in [pool.submit(read_all, feed) for _ in range(count)]), [])
+
+
+def train(feed):
+    """Logistic regression of which of two values fills x."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    from py4cpp.torch import FeedDataset
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    losses = []
+    for batch in DataLoader(FeedDataset(feed), batch_size=None, num_workers=0):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(batch["x"].reshape(-1, 4)), batch["label"])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def train_in_workers(feed):
+    from torch.utils.data import DataLoader
+
+    from py4cpp.torch import FeedDataset
+
+    return list(DataLoader(FeedDataset(feed), batch_size=None, num_workers=2))

@@ -1,0 +1,302 @@
+// API section 13: a C++ pipeline feeds a loop in Python.
+#include "pair_fixture.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace py4cpp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Feeds : public PairTest {
+ protected:
+  Feeds() {
+    std::stringstream code;
+    code << std::ifstream(source_dir() / "tests/pair/feed.py").rdbuf();
+    py.exec(code.str());
+  }
+
+  Feed make(std::size_t slots = 4) { return Feed(py, {{"x", float32, {4}}, {"label", int64, {4}}}, {.slots = slots}); }
+
+  static void publish(Feed& feed, float x, std::int64_t label = 0) {
+    Batch batch = feed.acquire();
+    batch.array<float>("x").view() = x;
+    batch.array<std::int64_t>("label").view() = label;
+    batch.publish();
+  }
+};
+
+TEST_F(Feeds, EveryBatchArrivesInOrder) {
+  Feed feed = make();
+  const auto sums = py.call_async<std::vector<float>>("read_all", feed);
+  std::vector<float> expected;
+  for (int i = 0; i < 1000; ++i) {
+    publish(feed, static_cast<float>(i));
+    expected.push_back(4 * static_cast<float>(i));
+  }
+  feed.close();
+  feed.close();
+  EXPECT_EQ(sums.get(), expected);
+  EXPECT_EQ(feed.stats().published, 1000u);
+  EXPECT_THROW(feed.acquire(), Error);
+  EXPECT_EQ(py.call<std::vector<float>>("read_all", feed), std::vector<float>());  // closed for good
+}
+
+TEST_F(Feeds, ProducersInThreadsAndAWaitingCaller) {
+  Feed feed = make();
+  std::vector<std::thread> producers;
+  for (int thread = 0; thread < 4; ++thread) {
+    producers.emplace_back([&, thread] {
+      for (int i = 0; i < 100; ++i) publish(feed, static_cast<float>(100 * thread + i));
+    });
+  }
+  std::thread closer([&] {
+    for (auto& producer : producers) producer.join();
+    feed.close();
+  });
+  auto sums = py.call<std::vector<float>>("read_all", feed);
+  closer.join();
+  std::sort(sums.begin(), sums.end());
+  ASSERT_EQ(sums.size(), 400u);
+  for (std::size_t i = 0; i < sums.size(); ++i) EXPECT_EQ(sums[i], 4 * static_cast<float>(i));
+}
+
+TEST_F(Feeds, NothingIsCopiedAndASteadyFeedTakesNoMemory) {
+  Feed feed(py, {{"x", float32, {256, 1024}}}, {.slots = 3});
+  const std::uint64_t segments = py.stats().live_segments;
+  const auto shared = py.call_async<bool>("shared", feed);
+  for (int i = 0; i < 50; ++i) {
+    Batch batch = feed.acquire();
+    batch.array<float>("x").view() = 1.f;
+    batch.publish();
+  }
+  feed.close();
+  EXPECT_TRUE(shared.get());
+  const Stats stats = py.stats();
+  EXPECT_EQ(stats.arrays_copied, 0u);
+  EXPECT_EQ(stats.arrays_shared, 50u);
+  EXPECT_EQ(stats.live_segments, segments);
+}
+
+TEST_F(Feeds, ShortBatchesAndNames) {
+  Feed feed = make();
+  const auto rows = py.call_async<std::vector<std::pair<int, int>>>("rows", feed);
+  publish(feed, 0, 1);
+  Batch last = feed.acquire();
+  last.array<std::int64_t>("label").view() = 1;
+  EXPECT_THROW(last.array<float>("y"), Error);
+  EXPECT_THROW(last.array<double>("x"), ConversionError);
+  EXPECT_THROW(last.publish(5), Error);
+  EXPECT_THROW(last.publish(0), Error);
+  last.publish(3);
+  EXPECT_THROW(last.publish(), Error);
+  EXPECT_THROW(last.array<float>("x"), Error);
+  feed.close();
+  EXPECT_EQ(rows.get(), (std::vector<std::pair<int, int>>{{4, 4}, {3, 3}}));
+}
+
+TEST_F(Feeds, AnUnpublishedBatchReturnsItsSlot) {
+  Feed feed = make(2);
+  for (int i = 0; i < 10; ++i) feed.acquire();
+  Batch one = feed.acquire(), two = feed.acquire();
+  EXPECT_FALSE(feed.acquire_for(1ms));
+  one = std::move(two);
+  EXPECT_TRUE(feed.acquire_for(10s));
+}
+
+TEST_F(Feeds, Epochs) {
+  Feed feed = make();
+  const auto seen = py.call_async<std::vector<std::vector<float>>>("epochs", feed, 4);
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    for (int i = 0; i <= epoch; ++i) publish(feed, static_cast<float>(10 * epoch + i));
+    feed.end_epoch();
+  }
+  feed.close();
+  EXPECT_EQ(seen.get(), (std::vector<std::vector<float>>{{0}, {10, 11}, {20, 21, 22}, {}}));
+}
+
+TEST_F(Feeds, ReadersInThreads) {
+  Feed feed = make();
+  const auto sums = py.call_async<std::vector<float>>("in_threads", feed, 3);
+  for (int i = 0; i < 200; ++i) publish(feed, static_cast<float>(i));
+  feed.close();
+  auto sorted = sums.get();
+  std::sort(sorted.begin(), sorted.end());
+  ASSERT_EQ(sorted.size(), 200u);
+  for (std::size_t i = 0; i < sorted.size(); ++i) EXPECT_EQ(sorted[i], 4 * static_cast<float>(i));
+}
+
+TEST_F(Feeds, BackpressureHoldsTheProducer) {
+  Feed feed = make(3);
+  for (int i = 0; i < 3; ++i) publish(feed, 1);
+  EXPECT_FALSE(feed.acquire_for(20ms));  // nobody reads yet
+  EXPECT_EQ(feed.stats().waits, 1u);
+  const auto sums = py.call_async<std::vector<float>>("read_all", feed);
+  for (int i = 0; i < 20; ++i) publish(feed, 1);
+  feed.close();
+  EXPECT_EQ(sums.get().size(), 23u);
+}
+
+TEST_F(Feeds, KeepingEveryArrayIsAnErrorThatSaysCopy) {
+  Feed feed = make();
+  const auto kept = py.call_async("keep_all", feed);
+  const auto produce = [&] {
+    for (int i = 0; i < 100; ++i) publish(feed, 1);
+  };
+  EXPECT_THROW(produce(), errors::BufferError);
+  EXPECT_NE(thrown_by<errors::BufferError>([&] { kept.get(); }).message().find("copy()"), std::string::npos);
+  Feed other = make();
+  const auto copies = py.call_async<std::vector<float>>("keep_copies", other);
+  for (int i = 0; i < 10; ++i) publish(other, static_cast<float>(i));
+  other.close();
+  EXPECT_EQ(copies.get(), (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST_F(Feeds, AReaderThatRaisesWakesTheProducer) {
+  Feed feed = make();
+  const auto done = py.call_async("fail_after", feed, 3);
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_EQ(thrown_by<errors::ValueError>(produce).message(), "enough");
+  EXPECT_THROW(done.get(), errors::ValueError);
+  EXPECT_EQ(py.eval<int>("1 + 1"), 2);
+  py.call_async("fail_after", feed, 3);  // nobody keeps the future; another reader may take over
+  EXPECT_EQ(thrown_by<errors::ValueError>(produce).message(), "enough");
+}
+
+TEST_F(Feeds, AReaderThatReturnsWakesTheProducer) {
+  Feed feed = make();
+  const auto done = py.call_async<int>("read_some", feed, 3);
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_EQ(thrown_by<Error>(produce).kind(), ErrorKind::invalid);
+  EXPECT_EQ(done.get(), 3);
+  const auto rest = py.call_async<std::vector<float>>("read_all", feed);  // goes on where the other left off
+  publish(feed, 1);
+  feed.close();
+  EXPECT_GE(rest.get().size(), 1u);
+}
+
+TEST_F(Feeds, AReaderThatIsInterruptedWakesTheProducer) {
+  Feed feed = make();
+  const auto done = py.call_async("read_all", feed);
+  publish(feed, 1);
+  std::thread interrupter([&] {
+    std::this_thread::sleep_for(20ms);
+    done.cancel();
+  });
+  EXPECT_THROW(done.get(), errors::KeyboardInterrupt);  // it was waiting for a batch
+  interrupter.join();
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_THROW(produce(), errors::KeyboardInterrupt);
+}
+
+TEST_F(Feeds, AReaderThatDiesWakesTheProducer) {
+  Feed feed = make();
+  const auto done = py.call_async("read_all", feed);
+  publish(feed, 1);
+  std::thread killer([pid = py.pid()] {
+    std::this_thread::sleep_for(10ms);
+    kill(pid, SIGKILL);
+  });
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_EQ(thrown_by<WorkerDied>(produce).signal(), SIGKILL);
+  killer.join();
+  EXPECT_THROW(done.get(), WorkerDied);
+  EXPECT_THROW(feed.acquire(), WorkerDied);
+}
+
+TEST_F(Feeds, AStoppedWorkerEndsIt) {
+  Feed feed = make(2);
+  publish(feed, 1);
+  publish(feed, 1);
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(10ms);
+    py.stop();
+  });
+  EXPECT_THROW(feed.acquire(), WorkerDied);
+  stopper.join();
+}
+
+TEST_F(Feeds, AProducerThatThrowsEndsTheLoop) {
+  std::optional<Future<std::string>> said;
+  try {
+    Feed feed = make();
+    said = py.call_async<std::string>("catch", feed);
+    publish(feed, 1);
+    throw std::runtime_error("the disk is on fire");
+  } catch (const std::runtime_error&) {
+  }
+  EXPECT_NE(said->get().find("was ended by an exception"), std::string::npos) << said->get();
+
+  Feed feed = make();
+  const auto told = py.call_async<std::string>("catch", feed);
+  const auto untold = py.call_async("read_all", feed);
+  feed.fail(std::make_exception_ptr(std::runtime_error("the disk is on fire")));
+  EXPECT_EQ(told.get(), "the disk is on fire");
+  EXPECT_THROW(untold.get(), std::runtime_error);
+  EXPECT_THROW(feed.acquire(), std::runtime_error);
+}
+
+TEST_F(Feeds, AFeedThatIsGoneEndsTheLoopBehindWhatWasPublished) {
+  std::optional<Future<std::vector<float>>> sums;
+  {
+    Feed feed = make();
+    sums = py.call_async<std::vector<float>>("read_all", feed);
+    for (int i = 0; i < 3; ++i) publish(feed, 1);
+    Feed moved = std::move(feed);
+    publish(moved, 1);
+    EXPECT_THROW(feed.acquire(), Error);
+  }
+  EXPECT_EQ(sums->get(), (std::vector<float>{4, 4, 4, 4}));
+}
+
+TEST_F(Feeds, WrongOnesAreRefused) {
+  EXPECT_THROW(make(1), Error);
+  EXPECT_THROW(Feed(py, {}), Error);
+  EXPECT_THROW(Feed(py, {{"x", float32, {}}}), Error);
+  EXPECT_THROW(Feed(py, {{"x", float32, {0, 3}}}), Error);
+  EXPECT_THROW(Feed(py, {{"x", float32, {2}}, {"x", float32, {2}}}), Error);
+  EXPECT_THROW(Feed(py, {{"x", float32, {2}}, {"y", float32, {3}}}), Error);
+  Python other{config()};
+  Feed feed = make();
+  EXPECT_THROW(other.call("print", feed), Error);
+}
+
+TEST_F(Feeds, PyTorchReadsThemThroughALoader) {
+  Feed rows(py, {{"x", float32, {8, 4}}, {"label", int64, {8}}}, {.slots = 3, .name = "train"});
+  const auto trained = py.call_async<std::vector<double>>("train", rows);
+  for (int i = 0; i < 200; ++i) {
+    Batch batch = rows.acquire();
+    auto x = batch.array<float>("x").view();
+    auto label = batch.array<std::int64_t>("label").view();
+    for (std::size_t row = 0; row < 8; ++row) {
+      label(row) = static_cast<std::int64_t>((row + static_cast<std::size_t>(i)) % 2);
+      for (std::size_t column = 0; column < 4; ++column) x(row, column) = label(row) == 0 ? 1.f : -1.f;
+    }
+    batch.publish();
+  }
+  rows.close();
+  const auto descent = trained.get();
+  ASSERT_EQ(descent.size(), 200u);
+  EXPECT_LT(descent.back(), descent.front() / 4);
+}
+
+TEST_F(Feeds, LoaderWorkersAreToldWhatToDo) {
+  Feed feed = make();
+  const auto done = py.call_async("train_in_workers", feed);
+  EXPECT_NE(thrown_by<PythonError>([&] { done.get(); }).message().find("num_workers=0"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace py4cpp::test
