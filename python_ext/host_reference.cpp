@@ -41,10 +41,19 @@ int HostReferenceObject::clear(PyObject* self) noexcept {
   return 0;
 }
 
-Ref HostReferenceObject::call(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name) {
+// The host of a reference that came from it.
+CallableHost& HostReferenceObject::host(PyObject* self) {
   check_stack_room();
   if (of(self).owner == nullptr) raise_python(PyExc_TypeError, "this object refers to nothing in the C++ program");
-  return of(self).owner->host_.call(of(self).id, arguments, keywords, name);
+  return of(self).owner->host_;
+}
+
+Ref HostReferenceObject::call(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name) {
+  return host(self).call(of(self).id, arguments, keywords, name);
+}
+
+Ref HostReferenceObject::start(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name) {
+  return host(self).start(of(self).id, arguments, keywords, name);
 }
 
 Ref HostReferenceObject::start(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name) {

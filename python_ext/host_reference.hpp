@@ -65,6 +65,9 @@ struct HostReferenceObject {
   static void deallocate(PyObject* self) noexcept;
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
+
+ private:
+  static CallableHost& host(PyObject* self);
 };
 
 // The types, made at first use. Throw PythonRaised.

@@ -331,6 +331,12 @@ std::string Config::get(std::string_view key) const {
   return entry->print(*this);
 }
 
+std::vector<std::string> Config::keys() {
+  std::vector<std::string> names;
+  for (const Field& entry : fields) names.emplace_back(entry.name);
+  return names;
+}
+
 void Config::save() const {
   const std::filesystem::path file = path();
   if (file.empty()) throw ConfigError("there is no home directory to save the configuration in: set PY4CPP_CONFIG");

@@ -6,6 +6,7 @@
 #include <py4cpp/error.hpp>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -20,6 +21,10 @@ class Python::State final : public PeerSource {
   ~State() override { worker_->stop(); }
 
   std::shared_ptr<AsyncPeer> peer() override { return worker(); }
+  void keep(const void* key, std::shared_ptr<void> thing) override {
+    const std::lock_guard lock(mutex_);
+    kept_[key].swap(thing);  // what was there goes after the lock
+  }
 
   std::shared_ptr<Worker> worker() {
     const std::lock_guard lock(mutex_);
@@ -79,6 +84,7 @@ class Python::State final : public PeerSource {
   mutable std::mutex mutex_;
   std::shared_ptr<Worker> worker_;  // never null
   std::vector<std::pair<std::string, Value>> exports_;
+  std::map<const void*, std::shared_ptr<void>> kept_;
 };
 
 namespace {

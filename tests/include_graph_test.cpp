@@ -68,6 +68,10 @@ const std::vector<Layer>& layers() {
        {"collect", "feed", "feed_state"}},
       {"everything",
        {"py4cpp"}},
+      {"bind",
+       {"binding", "cli/bind_writer", "cli/cpp_names"}},
+      {"cli",
+       {"cli/command_bind", "cli/command_config", "cli/command_doctor", "cli/command_run", "cli/commands", "cli/main"}},
       // clang-format on
   };
   return table;

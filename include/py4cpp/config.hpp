@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace py4cpp {
 
@@ -49,6 +50,7 @@ struct Config {
   // "environment.NAME" is one variable. get() gives sizes and durations as plain numbers. Both throw ConfigError.
   void set(std::string_view key, std::string_view text);
   std::string get(std::string_view key) const;
+  static std::vector<std::string> keys();  // all but those of the environment
 
   // Replaces the file path() names by one that holds every field but on_stdout and on_stderr: a reader sees the old
   // file or the new one, also after a crash. Missing directories are made, permissions kept. Throws ConfigError.

@@ -20,6 +20,8 @@ class PeerSource {
  public:
   virtual ~PeerSource();
   virtual std::shared_ptr<AsyncPeer> peer() = 0;
+  // Keeps something alive as long as this Python; what was kept under the same key before goes.
+  virtual void keep(const void* key, std::shared_ptr<void> thing) = 0;
 };
 
 namespace detail {
@@ -67,6 +69,7 @@ class Module {
       : named_(std::make_shared<detail::NamedObject>(std::move(source), Op::import_module, std::move(name))) {
     named_->object();
   }
+  explicit Module(std::shared_ptr<detail::NamedObject> named) noexcept : named_(std::move(named)) {}
 
   // module.function(args...)
   template <class... Args>

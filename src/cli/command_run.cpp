@@ -1,0 +1,45 @@
+// py4cpp run SCRIPT: a script in a worker, as the configuration says.
+#include "commands.hpp"
+
+#include <py4cpp/py4cpp.hpp>
+
+#include <filesystem>
+#include <iostream>
+
+namespace py4cpp::cli {
+
+namespace {
+
+// As Python itself would end.
+int exit_status(const errors::SystemExit& exit) {
+  const Value code = exit.object().attr("code");
+  if (code.is<None>()) return 0;
+  if (const auto* number = code.get_if<std::int64_t>()) return static_cast<int>(*number & 0xFF);
+  std::cerr << exit.message() << "\n";
+  return 1;
+}
+
+}  // namespace
+
+int run_script(const std::string& script, const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv{script};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  Config config = Config::load();
+  const std::filesystem::path file = std::filesystem::absolute(script);
+  if (!std::filesystem::exists(file)) throw Error(ErrorKind::invalid, "there is no file " + file.string());
+  Python py(config);
+  try {
+    py.exec("import sys\nsys.argv = list(argv)\nsys.path.insert(0, directory)", "argv"_a = argv,
+            "directory"_a = file.parent_path());
+    py.call<void>("runpy.run_path", file, "run_name"_a = "__main__");
+    py.exec("import sys\nsys.stdout.flush()");
+  } catch (const errors::SystemExit& exit) {
+    return exit_status(exit);
+  } catch (const PythonError& error) {
+    std::cerr << error.traceback();
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace py4cpp::cli

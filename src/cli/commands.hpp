@@ -1,0 +1,26 @@
+// The subcommands of `py4cpp`. Each prints what it has to say and returns the exit status, or throws an Error.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace py4cpp::cli {
+
+struct BindOptions {
+  std::vector<std::string> modules;
+  std::vector<std::string> names;  // only these, if any
+  std::string name_space;          // empty: the module's own name
+  std::string output;              // empty: stdout
+  std::string python;              // empty: as configured
+};
+void bind(const BindOptions& options);
+
+// Asks for what most people set, and saves it.
+int init();
+// Without a key prints all, with one its value; with a value sets and saves it.
+int config(const std::string& key, const std::string& value, bool has_value);
+int doctor();
+int run_script(const std::string& script, const std::vector<std::string>& arguments);
+int segments(bool clean);
+
+}  // namespace py4cpp::cli
