@@ -12,17 +12,18 @@ namespace py4cpp {
 
 namespace {
 
-// What Python calls: take(turn) for the next batch, with turn counting up from 0, take(None) when the last loop was
-// left.
+// What Python calls: take(turn) for the next batch, with turn counting up from 0, take(None, turn) when the last loop
+// was left, with the turn that the next one will ask for first.
 class FeedTake final : public DeferredCallable {
  public:
   explicit FeedTake(std::shared_ptr<FeedState> feed) noexcept : feed_(std::move(feed)) {}
 
   using DeferredCallable::call;
   void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) override {
-    if (positional.size() != 1) throw Error(ErrorKind::invalid, "take() needs a turn");
-    if (!positional[0].is<None>()) return feed_->take(positional[0].as<std::uint64_t>(), std::move(answer));
-    feed_->left();
+    if (positional.empty() || positional.size() > 2) throw Error(ErrorKind::invalid, "take() needs a turn");
+    const auto turn = positional.back().as<std::uint64_t>();
+    if (positional.size() == 1) return feed_->take(turn, std::move(answer));
+    feed_->left(turn);
     answer->value(Value());
   }
 

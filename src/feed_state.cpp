@@ -211,18 +211,26 @@ void FeedState::end_epoch() {
 void FeedState::take(std::uint64_t turn, std::unique_ptr<OwedAnswer> answer) {
   {
     const std::lock_guard lock(mutex_);
-    read_ = reading_ = true;
+    asked_ = std::max(asked_, turn + 1);
+    read_ = true;
+    if (turn >= left_before_) reading_ = true;
     waiting_[turn] = std::move(answer);
   }
   answer_waiting();
 }
 
-void FeedState::left() {
+void FeedState::left(std::uint64_t next_turn) {
   {
     const std::lock_guard lock(mutex_);
-    reading_ = false;
+    no_reader_before(next_turn);
   }
   changed_.notify_all();
+}
+
+// Python's requests come on several threads, so some that the loop made may be seen only after its end.
+void FeedState::no_reader_before(std::uint64_t turn) noexcept {
+  left_before_ = std::max(left_before_, turn);
+  if (asked_ <= left_before_) reading_ = false;
 }
 
 // Gives each request whose turn it is what there is for it.
@@ -243,7 +251,8 @@ void FeedState::answer_waiting() noexcept {
       if (!published_.empty()) {
         next = std::move(published_.front());
         published_.pop_front();
-        if (!next->block) reading_ = false;
+        // Python asks for as many turns ahead as there are slots.
+        if (!next->block) no_reader_before(turn_ + options_.slots - 1);
       }
     }
     if (next) {

@@ -49,7 +49,7 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
 
   // Python's end.
   void take(std::uint64_t turn, std::unique_ptr<OwedAnswer> answer);
-  void left();  // the last loop was left before its end
+  void left(std::uint64_t next_turn);  // the last loop was left before its end; the next one will ask for this turn
   void call_started() noexcept;
   void call_ended(const std::exception_ptr& error) noexcept;
   void worker_ended() noexcept override;
@@ -67,6 +67,7 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   void check_open() const;
   void check_reader() const;
   [[noreturn]] void throw_died() const;
+  void no_reader_before(std::uint64_t turn) noexcept;  // needs the lock
   void answer_waiting() noexcept;
   void answer(OwedAnswer& answer, const Published& published) const noexcept;
 
@@ -93,6 +94,8 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   bool called_ = false;              // there was one
   bool read_ = false;                // Python has asked for a batch
   bool reading_ = false;             // and hasn't left the loop or come to the end of an epoch since
+  std::uint64_t asked_ = 0;          // one more than the highest turn asked for
+  std::uint64_t left_before_ = 0;    // what was asked for before this turn, was so by a loop that is over
 };
 
 }  // namespace py4cpp

@@ -87,7 +87,7 @@ class Feed:
     def _left(self):
         """A loop was left before its end. The C++ program is told when it was the only one."""
         if self._loops == 0 and not self._closed:
-            self._take.start(None)
+            self._take.start(None, self._turn)
 
 
 class _Batches:
