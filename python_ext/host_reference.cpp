@@ -56,11 +56,6 @@ Ref HostReferenceObject::start(PyObject* self, PyObject* arguments, PyObject* ke
   return host(self).start(of(self).id, arguments, keywords, name);
 }
 
-Ref HostReferenceObject::start(PyObject* self, PyObject* arguments, PyObject* keywords, const char* name) {
-  if (of(self).owner == nullptr) raise_python(PyExc_TypeError, "this object refers to nothing in the C++ program");
-  return of(self).owner->host_.start(of(self).id, arguments, keywords, name);
-}
-
 PyTypeObject* make_host_type(const char* name, PyType_Slot* slots, unsigned flags) {
   PyType_Spec spec{name, sizeof(Self), 0,
                    static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC) |
