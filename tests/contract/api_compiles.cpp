@@ -1,5 +1,6 @@
 // Snippets of the API's description that exist so far, word for word: that this compiles is the test. It is not run.
 #include <iostream>
+#include <py4cpp/dlpack.hpp>
 #include <py4cpp/py4cpp.hpp>
 #include <thread>
 #include <xtensor/xrandom.hpp>
@@ -87,6 +88,17 @@ void s3(py4cpp::Python& py, py4cpp::Array<double> X, xt::xarray<double> Y, py4cp
   py4cpp::Object o4 = o3;
 }
 
+// 4
+void s4(py4cpp::Python& py, py4cpp::Object list_object, py4cpp::Object obj) {
+  auto s = py.chain("numpy.random").call_method("default_rng", 42).call_method("random", 5).attr("size").get<int>();
+  USE(s);
+  auto t =
+      py.chain(py4cpp::Value("hello {0}")).call_method("format", "world").call_method("capitalize").get<std::string>();
+  py.chain(list_object).item(1).set(5);
+  auto w = py.chain(obj).item(0, py4cpp::Slice{0, 2}).get();
+  auto fu = py.chain(obj).attr("x").call(1).get_async<int>();
+}
+
 // 5
 void s5(py4cpp::Python& py, py4cpp::Value v, py4cpp::Value other) {
   v.is<std::string>();
@@ -97,6 +109,11 @@ void s5(py4cpp::Python& py, py4cpp::Value v, py4cpp::Value other) {
   v[0];
   v["key"];
   to_string(v);
+  {
+    py4cpp::RemoteObjects keep(py);
+    py4cpp::Value big = py.eval("list(range(10**7))");
+    big.is<py4cpp::Object>();
+  }
 }
 struct Point {
   double x, y;
@@ -137,6 +154,8 @@ void s6(py4cpp::Python& py) {
   a.as<float>();
   auto z = py.call<double>("numpy.sum", xt::xarray<double>{{1, 2}, {3, 4}});
   USE(z);
+  DLManagedTensor* t = x.to_dlpack();
+  py4cpp::AnyArray fd = py4cpp::from_dlpack(t);
 }
 
 // 7
@@ -285,4 +304,19 @@ void s11(py4cpp::Python& py) {
   } catch (const py4cpp::Error& e) {
     USE(e.kind() == py4cpp::ErrorKind::bug);
   }
+}
+
+// 13
+void s13(py4cpp::Python& py, bool more) {
+  py4cpp::Feed feed(py, {{"image", py4cpp::float32, {32, 1, 8, 8}}, {"label", py4cpp::int64, {32}}}, {.slots = 4});
+  auto done = py.call_async("train", feed);
+  while (more) {
+    py4cpp::Batch b = feed.acquire();
+    b.array<float>("image").view() = xt::zeros<float>({32, 1, 8, 8});
+    b.array<std::int64_t>("label").view() = xt::zeros<std::int64_t>({32});
+    b.publish();
+    b.publish(7);
+  }
+  feed.close();
+  done.get();
 }
