@@ -115,7 +115,7 @@ TEST_F(HostObjects, LookLikeObjectsOfAClass) {
 
 TEST_F(HostObjects, ErrorsNameWhatWasWrong) {
   const auto h = shown(thing);
-  const auto message = [&](const char* code) {
+  const auto message = [&](const char* code) -> std::string {
     return thrown_by<PythonError>([&] { py.exec(code, "t"_a = h); }).what();
   };
   EXPECT_THROW(py.exec("t.other", "t"_a = h), errors::AttributeError);
@@ -124,10 +124,10 @@ TEST_F(HostObjects, ErrorsNameWhatWasWrong) {
   EXPECT_THROW(py.exec("t.doubled = 1", "t"_a = h), errors::AttributeError);
   EXPECT_THROW(py.exec("del t.size", "t"_a = h), errors::AttributeError);
   for (const char* code : {"t.other", "t.other = 1", "t.weight = 1", "del t.size"}) {
-    EXPECT_NE(std::string(message(code)).find("Thing"), std::string::npos) << message(code);
+    EXPECT_NE(message(code).find("Thing"), std::string::npos) << message(code);
   }
   EXPECT_THROW(py.exec("t.size = 'text'", "t"_a = h), errors::TypeError);
-  EXPECT_NE(std::string(message("t.size = 'text'")).find("'size'"), std::string::npos) << message("t.size = 'text'");
+  EXPECT_NE(message("t.size = 'text'").find("'size'"), std::string::npos) << message("t.size = 'text'");
   EXPECT_THROW(py.exec("t.func('text')", "t"_a = h), errors::TypeError);
   EXPECT_THROW(py.exec("t.func()", "t"_a = h), errors::TypeError);
   EXPECT_THROW(py.exec("t.grow(amount=1)", "t"_a = h), errors::TypeError);
