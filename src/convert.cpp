@@ -5,7 +5,9 @@
 
 #include "value_text.hpp"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -204,9 +206,22 @@ double double_from(const Value& value) {
 
 float float_from(const Value& value) {
   const double x = double_from(value);
+  if (std::isnan(x)) {
+    const auto bits = std::bit_cast<std::uint64_t>(x);
+    const auto payload = static_cast<std::uint32_t>(bits >> 29) & 0x7fffffu;
+    const auto sign = static_cast<std::uint32_t>(bits >> 32) & 0x80000000u;
+    return std::bit_cast<float>(sign | 0x7f800000u | (payload != 0 ? payload : 0x400000u));
+  }
   const auto narrow = static_cast<float>(x);
   if (std::isinf(narrow) && !std::isinf(x)) throw_mismatch("a number that a 32-bit float can hold", value);
   return narrow;
+}
+
+double widen(float x) noexcept {
+  if (!std::isnan(x)) return static_cast<double>(x);
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint64_t sign = bits & 0x80000000u, payload = bits & 0x7fffffu;
+  return std::bit_cast<double>(sign << 32 | 0x7ff0000000000000u | payload << 29);
 }
 
 std::complex<double> complex_from(const Value& value) {

@@ -14,6 +14,7 @@
 #include <xtensor/xview.hpp>
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <complex>
@@ -111,6 +112,10 @@ TEST(Convert, TakesFloatsBitForBit) {
   EXPECT_EQ(back<float>(std::numeric_limits<double>::infinity()), std::numeric_limits<float>::infinity());
   const auto payload = std::bit_cast<double>(0x7ff4000000001234ull);
   EXPECT_EQ(std::bit_cast<std::uint64_t>(back<double>(payload)), 0x7ff4000000001234ull);
+  for (const std::uint32_t bits : {0x7f800001u, 0xffc01234u, 0x7fffffffu}) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(back<float>(std::bit_cast<float>(bits))), bits);
+  }
+  EXPECT_TRUE(std::isnan(back<float>(std::bit_cast<double>(0x7ff0000000000001ull))));
   EXPECT_EQ(back<double>(3), 3.0);
   EXPECT_EQ(back<double>(BigInt(1) << 100), std::ldexp(1.0, 100));
   expect_same(std::complex<float>(1, -2), "(1-2j)");

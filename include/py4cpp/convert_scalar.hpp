@@ -44,6 +44,8 @@ std::uint64_t unsigned_from(const Value& value, std::uint64_t high);
 BigInt big_integer_from(const Value& value);
 double double_from(const Value& value);
 float float_from(const Value& value);
+// As a double, a NaN with its payload: the processor would make a signalling one quiet.
+double widen(float x) noexcept;
 std::complex<double> complex_from(const Value& value);
 std::string string_from(const Value& value);
 Value text_to(const char* text);  // throws Error(invalid) for null
@@ -166,20 +168,21 @@ struct Convert<double> {
 
 template <>
 struct Convert<float> {
-  static Value to(float x) noexcept { return Value::make(static_cast<double>(x)); }
+  static Value to(float x) noexcept { return Value::make(detail::widen(x)); }
   static float from(const Value& value) { return detail::float_from(value); }
 };
 
 template <detail::OneOf<Float16, BFloat16> T>
 struct Convert<T> {
-  static Value to(T x) noexcept { return Value::make(static_cast<double>(static_cast<float>(x))); }
+  static Value to(T x) noexcept { return Value::make(detail::widen(static_cast<float>(x))); }
   static T from(const Value& value) { return T(detail::float_from(value)); }
 };
 
 template <detail::OneOf<float, double> T>
 struct Convert<std::complex<T>> {
   static Value to(const std::complex<T>& x) noexcept {
-    return Value::make(std::complex<double>(static_cast<double>(x.real()), static_cast<double>(x.imag())));
+    if constexpr (std::same_as<T, double>) return Value::make(x);
+    else return Value::make(std::complex<double>(detail::widen(x.real()), detail::widen(x.imag())));
   }
   static std::complex<T> from(const Value& value) {
     const std::complex<double> x = detail::complex_from(value);
