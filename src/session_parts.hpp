@@ -5,7 +5,7 @@
 
 namespace py4cpp {
 
-inline constexpr std::size_t batch_size = 32 * 1024;              // bytes that may wait for company
+inline constexpr std::size_t batch_size = 4 * 1024;               // bytes that may wait for company: some 30 calls
 inline constexpr std::size_t max_queued = std::size_t{64} << 20;  // bytes; then the one who sends waits
 inline constexpr std::size_t max_unprinted = 256 * 1024;          // bytes of output; then reading, and printing, wait
 inline constexpr auto batch_delay = std::chrono::microseconds(200);
