@@ -300,7 +300,7 @@ void raise_failure(const wire::Failure& failure, const ObjectTable& objects, Hos
                    const char* function) {
   if (failure.exceptions() == nullptr || failure.exceptions()->size() == 0) throw BadMessage("a failure without cause");
   const wire::Exception& head = *failure.exceptions()->Get(0);
-  ValueReader texts(failure.texts());
+  ValueReader texts(failure);
   const std::string type_name(texts.expect_string());
   const std::string message(texts.expect_string());
   const Ref exception = make_exception(head, type_name, message, objects, host);

@@ -48,8 +48,8 @@ class Digested {
     if (failure != nullptr && failure->exceptions() != nullptr) {
       for (const auto* exception : *failure->exceptions()) named_ = named_ || exception->object() != 0;
     }
-    if (reply != nullptr && reply->values() != nullptr && reply->values()->nodes() != nullptr) {
-      for (const auto* node : *reply->values()->nodes()) named_ = named_ || node->kind() == wire::Kind::object;
+    if (reply != nullptr && reply->nodes() != nullptr) {
+      for (const auto* node : *reply->nodes()) named_ = named_ || node->kind() == wire::Kind::object;
     }
     id_ = id;
   }
@@ -138,7 +138,7 @@ void Server::serve(const wire::Request& request) noexcept {
   try {
     active.start();
     check_stack_room();
-    ValueReader values(request.values());
+    ValueReader values(request);
     const Rest rest(values, *conversion_);
     const Ref result = steps_.run(request, values, *conversion_);
     answer(request, result, active);
@@ -319,7 +319,7 @@ Ref Server::digest(Session::Call& call, const char* name) {
 
 Ref Server::take_answer(const Message& answer, const char* name) {
   if (const auto* failure = answer.as<wire::Failure>()) raise_failure(*failure, objects_, *this, name);
-  ValueReader values(answer.as<wire::Reply>()->values());
+  ValueReader values(*answer.as<wire::Reply>());
   const Rest rest(values, *conversion_);
   if (values.roots() != 1) throw BadMessage("an answer that is not one value");
   return from_wire(values, *conversion_);
@@ -376,7 +376,7 @@ void Server::discard(const Message& answer) noexcept try {
       if (exception->host_exception() != 0) release_callable(exception->host_exception(), 1);
     }
   } else if (const auto* reply = answer.as<wire::Reply>()) {
-    ValueReader values(reply->values());
+    ValueReader values(*reply);
     discard_rest(values, *conversion_);
   }
 } catch (const std::exception& error) {

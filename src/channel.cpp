@@ -91,13 +91,15 @@ void Channel::make_room(std::size_t message_size) {
   if (needed > out_.capacity()) out_.reserve(std::max(needed, 2 * out_.capacity()));
 }
 
-void Channel::queue(std::span<const std::uint8_t> message) {
-  make_room(message.size());
-  const Header header{static_cast<std::uint32_t>(padded(message.size())), out_sequence_++};
-  const auto* first = reinterpret_cast<const std::uint8_t*>(&header);
-  out_.insert(out_.end(), first, first + sizeof header);
-  out_.insert(out_.end(), message.begin(), message.end());
-  out_.resize(out_.size() + header.size - message.size());
+void Channel::queue(const MessageBytes& message) {
+  const std::size_t size = message.bytes.size();
+  make_room(size);
+  const Header header{static_cast<std::uint32_t>(padded(size)), static_cast<std::uint16_t>(message.kind),
+                      out_sequence_++};
+  const std::size_t start = out_.size();
+  out_.resize(start + sizeof header + header.size);
+  std::memcpy(out_.data() + start, &header, sizeof header);
+  if (size > 0) std::memcpy(out_.data() + start + sizeof header, message.bytes.data(), size);
 }
 
 bool Channel::flush() {
@@ -168,7 +170,7 @@ std::optional<Message> Channel::next() {
   ++in_sequence_;
   const std::uint8_t* start = in_.data() + in_start_ + sizeof(Header);
   in_start_ += sizeof(Header) + first->size;
-  return Message({start, first->size});
+  return Message({static_cast<wire::MessageKind>(first->kind), {start, first->size}});
 }
 
 void Channel::wait(int wake, bool reading, bool writing,

@@ -44,7 +44,7 @@ class Channel {
 
   // Writing half.
   void make_room(std::size_t message_size);  // the next queue() of that size won't throw
-  void queue(std::span<const std::uint8_t> message);
+  void queue(const MessageBytes& message);
   // Writes what the pipe takes, within reason; false if something is left. Throws Error(disconnected) on a closed pipe.
   bool flush();
   std::size_t queued() const noexcept { return out_.size() - out_start_; }
@@ -74,7 +74,8 @@ class Channel {
   };
   struct Header {
     std::uint32_t size;
-    std::uint32_t sequence;
+    std::uint16_t kind;
+    std::uint16_t sequence;
   };
   std::optional<Header> header() const noexcept;
 
@@ -86,12 +87,12 @@ class Channel {
 
   std::vector<std::uint8_t> out_;
   std::size_t out_start_ = 0;
-  std::uint32_t out_sequence_ = 0;
+  std::uint16_t out_sequence_ = 0;
 
   std::vector<std::uint8_t> in_;  // [in_start_, in_end_) has arrived and is not taken
   std::size_t in_start_ = 0;
   std::size_t in_end_ = 0;
-  std::uint32_t in_sequence_ = 0;
+  std::uint16_t in_sequence_ = 0;
 };
 
 }  // namespace py4cpp

@@ -7,8 +7,8 @@
 
 #include <complex>
 #include <cstring>
-#include <deque>
 #include <limits>
+#include <list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -174,7 +174,7 @@ class Encoder {
   Linkage& linkage_;
   std::vector<std::shared_ptr<ObjectState>>* held_;
   std::vector<Open> open_;
-  std::deque<Value> resolved_;  // values that stand for others; open_ points into it
+  std::list<Value> resolved_;  // values that stand for others; open_ points into it
 };
 
 // ---- receiving

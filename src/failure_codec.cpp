@@ -37,7 +37,7 @@ Decoded decode_one(const wire::Exception& head, ValueReader& reader, Linkage& li
 
 std::exception_ptr decode_failure(const wire::Failure& failure, Linkage& linkage, const Exports& exports) {
   if (failure.exceptions() == nullptr || failure.exceptions()->size() == 0) throw BadMessage("a failure without cause");
-  ValueReader reader(failure.texts());
+  ValueReader reader(failure);
   std::vector<Decoded> all;
   for (const wire::Exception* head : *failure.exceptions()) all.push_back(decode_one(*head, reader, linkage));
   if (const std::uint64_t id = failure.exceptions()->Get(0)->host_exception(); id != 0) {

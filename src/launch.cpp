@@ -89,7 +89,7 @@ class Start {
     for (;;) {
       const auto arrival = channel_->receive();
       if (const auto message = next_message()) {
-        if (message->kind() != wire::Body::Hello) not_a_worker();
+        if (message->kind() != wire::MessageKind::Hello) not_a_worker();
         return HelloInfo::read(*message->as<wire::Hello>());
       }
       if (arrival == Channel::Arrival::bytes) continue;

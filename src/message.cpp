@@ -6,9 +6,9 @@ namespace py4cpp {
 
 namespace {
 
-// The deepest message is Message > Body > Values; the most tables one needs are those three.
-constexpr flatbuffers::uoffset_t max_depth = 8;
-constexpr flatbuffers::uoffset_t max_tables = 8;
+// A message is one table.
+constexpr flatbuffers::uoffset_t max_depth = 2;
+constexpr flatbuffers::uoffset_t max_tables = 2;
 
 constexpr std::size_t kept_size = 1024 * 1024;  // a builder gives back more than this
 
@@ -32,26 +32,20 @@ bool aligned(const flatbuffers::Vector<T>* vector) {
   return vector == nullptr || vector->size() == 0 || reinterpret_cast<std::uintptr_t>(vector->Data()) % 8 == 0;
 }
 
-bool aligned(const wire::Values* values) {
-  return values == nullptr ||
-         (aligned(values->nodes()) && aligned(values->bytes()) && aligned(values->arrays()) && aligned(values->dims()));
+// Those of values are checked by ValueReader.
+bool aligned(const wire::Failure& failure) { return aligned(failure.exceptions()); }
+bool aligned(const wire::Release& release) {
+  return aligned(release.objects()) && aligned(release.callables()) && aligned(release.blocks());
+}
+template <class Table>
+bool aligned(const Table&) {
+  return true;
 }
 
-bool aligned(const wire::Message& message) {
-  switch (message.body_type()) {
-    case wire::Body::Request:
-      return aligned(message.body_as_Request()->values());
-    case wire::Body::Reply:
-      return aligned(message.body_as_Reply()->values());
-    case wire::Body::Failure:
-      return aligned(message.body_as_Failure()->exceptions()) && aligned(message.body_as_Failure()->texts());
-    case wire::Body::Release: {
-      const auto* release = message.body_as_Release();
-      return aligned(release->objects()) && aligned(release->callables()) && aligned(release->blocks());
-    }
-    default:
-      return true;
-  }
+template <class Table>
+bool verify_as(const std::uint8_t* data, std::size_t size) {
+  flatbuffers::Verifier verifier(data, size, max_depth, max_tables);
+  return verifier.VerifyBuffer<Table>(nullptr) && aligned(*flatbuffers::GetRoot<Table>(data));
 }
 
 }  // namespace
@@ -65,20 +59,42 @@ std::uint64_t protocol_hash() noexcept {
   return hash;
 }
 
-Message::Message(std::span<const std::uint8_t> bytes) : size_(bytes.size()) {
+Message::Message(MessageBytes message) : size_(message.bytes.size()), kind_(message.kind) {
   if (size_ > small_size) large_ = std::make_unique_for_overwrite<std::uint64_t[]>((size_ + 7) / 8);
   auto* target = large_ ? reinterpret_cast<std::uint8_t*>(large_.get()) : small_.data();
-  if (size_ > 0) std::memcpy(target, bytes.data(), size_);
-  flatbuffers::Verifier verifier(target, size_, max_depth, max_tables);
-  if (size_ == 0 || !wire::VerifyMessageBuffer(verifier) || root().body() == nullptr || !aligned(root())) {
-    throw BadMessage("not a message of this protocol");
-  }
+  if (size_ > 0) std::memcpy(target, message.bytes.data(), size_);
+  verify(target);
+}
+
+void Message::verify(const std::uint8_t* data) const {
+  const auto good = [&] {
+    switch (kind_) {
+      case wire::MessageKind::Request:
+        return verify_as<wire::Request>(data, size_);
+      case wire::MessageKind::Reply:
+        return verify_as<wire::Reply>(data, size_);
+      case wire::MessageKind::Failure:
+        return verify_as<wire::Failure>(data, size_);
+      case wire::MessageKind::Release:
+        return verify_as<wire::Release>(data, size_);
+      case wire::MessageKind::Output:
+        return verify_as<wire::Output>(data, size_);
+      case wire::MessageKind::Hello:
+        return verify_as<wire::Hello>(data, size_);
+      case wire::MessageKind::Bye:
+        return verify_as<wire::Bye>(data, size_);
+      default:
+        return false;
+    }
+  };
+  if (size_ == 0 || !good()) throw BadMessage("not a message of this protocol");
 }
 
 void Message::take(Message& other) noexcept {
   large_ = std::move(other.large_);
-  if (!large_ && other.size_ > 0) std::memcpy(small_.data(), other.small_.data(), other.size_);
+  if (!large_) small_ = other.small_;  // all of it: quicker than as much as there is
   size_ = std::exchange(other.size_, 0);
+  kind_ = std::exchange(other.kind_, wire::MessageKind::none);
 }
 
 void ReleaseBatch::clear() noexcept {
@@ -117,39 +133,48 @@ void MessageBuilder::begin() {
   }
 }
 
-template <class T>
-MessageBuilder::Bytes MessageBuilder::finish(wire::Body kind, flatbuffers::Offset<T> body) {
-  wire::FinishMessageBuffer(builder_, wire::CreateMessage(builder_, kind, body.Union()));
-  return {builder_.GetBufferPointer(), builder_.GetSize()};
+struct MessageBuilder::Pools {
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Node*>> nodes;
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes;
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Array*>> arrays;
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Dim*>> dims;
+};
+
+template <class Table>
+MessageBytes MessageBuilder::finish(flatbuffers::Offset<Table> root) {
+  builder_.Finish(root);
+  return {kind_of<Table>, {builder_.GetBufferPointer(), builder_.GetSize()}};
 }
 
-flatbuffers::Offset<wire::Values> MessageBuilder::add(const ValueWriter& values) {
-  const auto nodes = structs(builder_, values.nodes());
-  // The pool starts at a multiple of 8, so that inline arrays are aligned.
-  builder_.ForceVectorAlignment(values.byte_pool().size(), 1, 8);
-  const auto bytes = values.byte_pool().empty() ? 0 : builder_.CreateVector(values.byte_pool());
-  const auto arrays = structs(builder_, values.arrays());
-  const auto dims = structs(builder_, values.dims());
-  return wire::CreateValues(builder_, nodes, bytes, arrays, dims);
+MessageBuilder::Pools MessageBuilder::add(const ValueWriter& values) {
+  Pools pools;
+  pools.nodes = structs(builder_, values.nodes());
+  if (!values.byte_pool().empty()) {
+    builder_.ForceVectorAlignment(values.byte_pool().size(), 1, 8);  // so that inline arrays are aligned
+    pools.bytes = builder_.CreateVector(values.byte_pool());
+  }
+  pools.arrays = structs(builder_, values.arrays());
+  pools.dims = structs(builder_, values.dims());
+  return pools;
 }
 
-MessageBuilder::Bytes MessageBuilder::request(const RequestHead& head, const ValueWriter& values) {
+MessageBytes MessageBuilder::request(const RequestHead& head, const ValueWriter& values) {
   check_size(values.size_estimate());
   begin();
   const auto steps = builder_.CreateVectorOfStructs(head.steps.data(), head.steps.size());
-  const auto packed = add(values);
-  return finish(wire::Body::Request,
-                wire::CreateRequest(builder_, head.id, head.under, steps, packed, head.want, head.keep));
+  const auto [nodes, bytes, arrays, dims] = add(values);
+  return finish(
+      wire::CreateRequest(builder_, head.id, head.under, head.want, head.keep, steps, nodes, bytes, arrays, dims));
 }
 
-MessageBuilder::Bytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values) {
+MessageBytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values) {
   check_size(values.size_estimate());
   begin();
-  const auto packed = add(values);
-  return finish(wire::Body::Reply, wire::CreateReply(builder_, id, packed));
+  const auto [nodes, bytes, arrays, dims] = add(values);
+  return finish(wire::CreateReply(builder_, id, nodes, bytes, arrays, dims));
 }
 
-MessageBuilder::Bytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
+MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
   begin();
   texts_.clear();
   std::vector<wire::Exception> heads;
@@ -164,39 +189,38 @@ MessageBuilder::Bytes MessageBuilder::failure(std::uint64_t id, const std::vecto
   }
   check_size(texts_.size_estimate());
   const auto list = structs(builder_, heads);
-  const auto texts = add(texts_);
-  return finish(wire::Body::Failure, wire::CreateFailure(builder_, id, list, texts));
+  const auto [nodes, bytes, arrays, dims] = add(texts_);
+  return finish(wire::CreateFailure(builder_, id, list, nodes, bytes, arrays, dims));
 }
 
-MessageBuilder::Bytes MessageBuilder::release(const ReleaseBatch& batch) {
+MessageBytes MessageBuilder::release(const ReleaseBatch& batch) {
   begin();
   const auto objects = batch.objects.empty() ? 0 : builder_.CreateVector(batch.objects);
   const auto callables = structs(builder_, batch.callables);
   const auto blocks = structs(builder_, batch.blocks);
   const auto segments = batch.segments.empty() ? 0 : builder_.CreateVector(batch.segments);
-  return finish(wire::Body::Release, wire::CreateRelease(builder_, objects, callables, blocks, segments));
+  return finish(wire::CreateRelease(builder_, objects, callables, blocks, segments));
 }
 
-MessageBuilder::Bytes MessageBuilder::output(wire::Stream stream, std::string_view text) {
+MessageBytes MessageBuilder::output(wire::Stream stream, std::string_view text) {
   check_size(text.size());
   begin();
   const auto bytes = builder_.CreateVector(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  return finish(wire::Body::Output, wire::CreateOutput(builder_, stream, bytes));
+  return finish(wire::CreateOutput(builder_, stream, bytes));
 }
 
-MessageBuilder::Bytes MessageBuilder::hello(const HelloInfo& info) {
+MessageBytes MessageBuilder::hello(const HelloInfo& info) {
   begin();
   const auto version = builder_.CreateString(info.version);
   const auto releaselevel = builder_.CreateString(info.releaselevel);
-  return finish(wire::Body::Hello,
-                wire::CreateHello(builder_, info.protocol, version, info.pid, info.arena_high, info.arena_low,
+  return finish(wire::CreateHello(builder_, info.protocol, version, info.pid, info.arena_high, info.arena_low,
                                   info.inline_limit, info.shared_memory_limit, info.cache_limit, info.spin,
                                   info.capture_stdout, info.major, info.minor, info.micro, releaselevel, info.serial));
 }
 
-MessageBuilder::Bytes MessageBuilder::bye() {
+MessageBytes MessageBuilder::bye() {
   begin();
-  return finish(wire::Body::Bye, wire::CreateBye(builder_));
+  return finish(wire::CreateBye(builder_));
 }
 
 }  // namespace py4cpp

@@ -21,10 +21,33 @@ inline constexpr std::size_t max_message_size = std::size_t{1} << 30;
 // Hash of the protocol's text and of the layout of its structs: both sides must have the same.
 std::uint64_t protocol_hash() noexcept;
 
+// A message as a frame carries it. Whose the bytes are, depends.
+struct MessageBytes {
+  wire::MessageKind kind = wire::MessageKind::none;
+  std::span<const std::uint8_t> bytes;
+};
+
+template <class Table>
+inline constexpr wire::MessageKind kind_of = wire::MessageKind::none;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Request> = wire::MessageKind::Request;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Reply> = wire::MessageKind::Reply;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Failure> = wire::MessageKind::Failure;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Release> = wire::MessageKind::Release;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Output> = wire::MessageKind::Output;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Hello> = wire::MessageKind::Hello;
+template <>
+inline constexpr wire::MessageKind kind_of<wire::Bye> = wire::MessageKind::Bye;
+
 class Message {
  public:
   Message() = default;
-  explicit Message(std::span<const std::uint8_t> bytes);  // copies and verifies; throws BadMessage
+  explicit Message(MessageBytes message);  // copies and verifies; throws BadMessage
   Message(Message&& other) noexcept { take(other); }
   Message& operator=(Message&& other) noexcept {
     if (this != &other) take(other);
@@ -32,23 +55,24 @@ class Message {
   }
 
   bool empty() const noexcept { return size_ == 0; }
-  wire::Body kind() const noexcept { return root().body_type(); }
-  template <class T>
-  const T* as() const noexcept {  // null if it is of another kind
-    return root().body_as<T>();
+  wire::MessageKind kind() const noexcept { return kind_; }
+  template <class Table>
+  const Table* as() const noexcept {  // null if it is of another kind
+    return kind_ == kind_of<Table> ? flatbuffers::GetRoot<Table>(data()) : nullptr;
   }
 
  private:
   const std::uint8_t* data() const noexcept {
     return large_ ? reinterpret_cast<const std::uint8_t*>(large_.get()) : small_.data();
   }
-  const wire::Message& root() const noexcept { return *wire::GetMessage(data()); }
   void take(Message& other) noexcept;
+  void verify(const std::uint8_t* data) const;
 
   static constexpr std::size_t small_size = 256;
   alignas(8) std::array<std::uint8_t, small_size> small_;
   std::unique_ptr<std::uint64_t[]> large_;
   std::size_t size_ = 0;
+  wire::MessageKind kind_ = wire::MessageKind::none;
 };
 
 // What a Failure says of one exception.
@@ -96,21 +120,20 @@ struct HelloInfo {
 // Error(invalid) if the message would be larger than max_message_size.
 class MessageBuilder {
  public:
-  using Bytes = std::span<const std::uint8_t>;
-
-  Bytes request(const RequestHead& head, const ValueWriter& values);
-  Bytes reply(std::uint64_t id, const ValueWriter& values);
-  Bytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
-  Bytes release(const ReleaseBatch& batch);
-  Bytes output(wire::Stream stream, std::string_view text);
-  Bytes hello(const HelloInfo& info);
-  Bytes bye();
+  MessageBytes request(const RequestHead& head, const ValueWriter& values);
+  MessageBytes reply(std::uint64_t id, const ValueWriter& values);
+  MessageBytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
+  MessageBytes release(const ReleaseBatch& batch);
+  MessageBytes output(wire::Stream stream, std::string_view text);
+  MessageBytes hello(const HelloInfo& info);
+  MessageBytes bye();
 
  private:
   void begin();
-  flatbuffers::Offset<wire::Values> add(const ValueWriter& values);
-  template <class T>
-  Bytes finish(wire::Body kind, flatbuffers::Offset<T> body);
+  struct Pools;
+  Pools add(const ValueWriter& values);
+  template <class Table>
+  MessageBytes finish(flatbuffers::Offset<Table> root);
 
   flatbuffers::FlatBufferBuilder builder_{1024};
   ValueWriter texts_;

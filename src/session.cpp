@@ -87,7 +87,7 @@ Session::Outcome Session::ask(Call& call, std::span<const wire::Step> steps, wir
 }
 
 // The call is in calls_ and its message queued, or neither.
-void Session::send(Call& call, std::uint64_t id, bool keep, MessageBuilder::Bytes message, const ValueWriter& values) {
+void Session::send(Call& call, std::uint64_t id, bool keep, const MessageBytes& message, const ValueWriter& values) {
   assert(call.state_ != Call::State::waiting);
   if (closed_) throw Error(ErrorKind::disconnected, problem_.empty() ? "the other side has ended" : problem_);
   call.id_ = id;
@@ -133,9 +133,9 @@ bool Session::abandon(Call& call) noexcept {
 
 // ---- what leaves
 
-void Session::queue(MessageBuilder::Bytes message, const ValueWriter* values) {
+void Session::queue(const MessageBytes& message, const ValueWriter* values) {
   queue_releases();
-  channel_->make_room(message.size());
+  channel_->make_room(message.bytes.size());
   if (values != nullptr) {
     try {
       for (const auto& block : values->blocks()) ledger_->lend(block);

@@ -258,8 +258,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void discard_unwanted(Lock& lock) noexcept;
 
   // session.cpp
-  void send(Call& call, std::uint64_t id, bool keep, MessageBuilder::Bytes message, const ValueWriter& values);
-  void queue(MessageBuilder::Bytes message, const ValueWriter* values);
+  void send(Call& call, std::uint64_t id, bool keep, const MessageBytes& message, const ValueWriter& values);
+  void queue(const MessageBytes& message, const ValueWriter* values);
   void queue_releases();
   void flush(bool leading = false) noexcept;
   void attend_soon(std::chrono::microseconds within) noexcept;

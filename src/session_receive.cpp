@@ -29,21 +29,21 @@ void Session::arrived(Channel::Arrival arrival) noexcept {
 
 void Session::dispatch(Message&& message) {
   switch (message.kind()) {
-    case wire::Body::Request:
+    case wire::MessageKind::Request:
       return dispatch_request(std::move(message));
-    case wire::Body::Reply: {
+    case wire::MessageKind::Reply: {
       const auto id = message.as<wire::Reply>()->id();
       return dispatch_answer(id, std::move(message));
     }
-    case wire::Body::Failure: {
+    case wire::MessageKind::Failure: {
       const auto id = message.as<wire::Failure>()->id();
       return dispatch_answer(id, std::move(message));
     }
-    case wire::Body::Release:
+    case wire::MessageKind::Release:
       return dispatch_release(*message.as<wire::Release>());
-    case wire::Body::Output:
+    case wire::MessageKind::Output:
       return dispatch_output(*message.as<wire::Output>());
-    case wire::Body::Bye:
+    case wire::MessageKind::Bye:
       if (!has_server_) throw BadMessage("a farewell to the side that ends the conversation");
       bye_ = true;
       return notify_server();

@@ -143,24 +143,38 @@ std::size_t ValueWriter::size_estimate() const noexcept {
 
 // ---- reading
 
-ValueReader::ValueReader(const wire::Values* values) : values_(values) {
-  if (values == nullptr) return;
-  if (values->nodes() != nullptr) {
-    node_count_ = values->nodes()->size();
-    if (node_count_ > 0) nodes_ = values->nodes()->Get(0);
-  }
-  check_tree();
-  check_pools();
+namespace {
+
+// FlatBuffers' verifier has checked that a vector lies inside the message, not that what it holds is aligned.
+template <class Element, class T>
+const Element* elements(const flatbuffers::Vector<T>* vector, std::size_t& count) {
+  if (vector == nullptr || vector->size() == 0) return nullptr;
+  if (reinterpret_cast<std::uintptr_t>(vector->Data()) % 8 != 0) throw BadMessage("values that are not aligned");
+  count = vector->size();
+  return reinterpret_cast<const Element*>(vector->Data());
 }
 
-// The counts of children must add up, and no sum can wrap: each is at most the number of nodes that follow.
-void ValueReader::check_tree() {
+}  // namespace
+
+ValueReader::ValueReader(const Vector<const wire::Node*>* nodes, const Vector<std::uint8_t>* bytes,
+                         const Vector<const wire::Array*>* arrays, const Vector<const wire::Dim*>* dims) {
+  nodes_ = elements<wire::Node>(nodes, node_count_);
+  bytes_ = elements<std::uint8_t>(bytes, byte_count_);
+  arrays_ = elements<wire::Array>(arrays, array_count_);
+  dims_ = elements<wire::Dim>(dims, dim_count_);
+  check();
+}
+
+// The counts of children must add up, and no sum can wrap: each is at most the number of nodes that follow. And walks
+// the pools as a reader will, so that reading never runs out.
+void ValueReader::check() {
+  ValueReader walk = *this;
   std::uint64_t open = 0;  // children still to come before the next root
-  for (std::size_t i = 0; i < node_count_; ++i) {
-    const wire::Node& node = nodes_[i];
-    if (node.kind() > wire::Kind::MAX) throw BadMessage("a value of unknown kind");
-    const std::uint64_t more = children(node.kind(), node.bits());
-    const std::uint64_t left = node_count_ - i - 1;
+  while (!walk.done()) {
+    const Node node = walk.next();
+    if (node.kind > wire::Kind::MAX) throw BadMessage("a value of unknown kind");
+    const std::uint64_t more = children(node.kind, node.bits);
+    const std::uint64_t left = node_count_ - walk.node_;
     if (open == 0) {
       ++roots_;
     } else {
@@ -168,26 +182,22 @@ void ValueReader::check_tree() {
     }
     if (more > left || open > left - more) throw BadMessage("a container is cut off");
     open += more;
+    walk.check_pools(node);
   }
   if (open != 0) throw BadMessage("a container is cut off");
 }
 
-// Walks the pools as a reader will, so that reading never runs out.
-void ValueReader::check_pools() const {
-  ValueReader walk = *this;
-  while (!walk.done()) {
-    const Node node = walk.next();
-    if (takes_text(node.kind)) {
-      walk.text(node);
-    } else if (node.kind == wire::Kind::complex) {
-      walk.imaginary();
-    } else if (takes_array(node.kind)) {
-      const ArrayPlace place = walk.array();
-      if (node.kind == wire::Kind::array) continue;
-      if (place.is_inline || place.layout.dtype != uint8 || place.layout.shape.size() != 1 ||
-          !place.layout.contiguous()) {
-        throw BadMessage("shared text that is no row of bytes");
-      }
+void ValueReader::check_pools(const Node& node) {
+  if (takes_text(node.kind)) {
+    text(node);
+  } else if (node.kind == wire::Kind::complex) {
+    imaginary();
+  } else if (takes_array(node.kind)) {
+    const ArrayPlace place = array();
+    if (node.kind == wire::Kind::array) return;
+    if (place.is_inline || place.layout.dtype != uint8 || place.layout.shape.size() != 1 ||
+        !place.layout.contiguous()) {
+      throw BadMessage("shared text that is no row of bytes");
     }
   }
 }
@@ -197,9 +207,8 @@ double ValueReader::Node::floating() const noexcept { return std::bit_cast<doubl
 void ValueReader::throw_missing() { throw BadMessage("a value is missing"); }
 
 const std::uint8_t* ValueReader::take_bytes(std::uint64_t count) {
-  const std::size_t size = values_ != nullptr && values_->bytes() != nullptr ? values_->bytes()->size() : 0;
-  if (count > size - byte_) throw BadMessage("text is cut off");
-  const std::uint8_t* first = count > 0 ? values_->bytes()->data() + byte_ : nullptr;
+  if (count > byte_count_ - byte_) throw BadMessage("text is cut off");
+  const std::uint8_t* first = count > 0 ? bytes_ + byte_ : nullptr;
   byte_ += static_cast<std::size_t>(count);
   return first;
 }
@@ -222,18 +231,16 @@ double ValueReader::imaginary() {
 }
 
 ArrayPlace ValueReader::array() {
-  if (values_ == nullptr || values_->arrays() == nullptr || array_ >= values_->arrays()->size())
-    throw BadMessage("an array is missing");
-  const auto& sent = *values_->arrays()->Get(static_cast<flatbuffers::uoffset_t>(array_++));
+  if (array_ >= array_count_) throw BadMessage("an array is missing");
+  const wire::Array& sent = arrays_[array_++];
   if (sent.dtype() > static_cast<std::uint8_t>(DType::Code::bfloat16)) throw BadMessage("an unknown dtype");
   if (sent.dimensions() > Layout::max_dimensions) throw BadMessage("an array of too many dimensions");
-  const std::size_t dim_count = values_->dims() != nullptr ? values_->dims()->size() : 0;
-  if (sent.dimensions() > dim_count - dim_) throw BadMessage("an array's shape is cut off");
+  if (sent.dimensions() > dim_count_ - dim_) throw BadMessage("an array's shape is cut off");
 
   ArrayPlace place;
   place.layout.dtype = DType(static_cast<DType::Code>(sent.dtype()));
   for (std::size_t i = 0; i < sent.dimensions(); ++i, ++dim_) {
-    const auto& dim = *values_->dims()->Get(static_cast<flatbuffers::uoffset_t>(dim_));
+    const wire::Dim& dim = dims_[dim_];
     if (dim.extent() < 0) throw BadMessage("a negative extent");
     place.layout.shape.push_back(static_cast<std::size_t>(dim.extent()));
     place.layout.strides.push_back(static_cast<std::ptrdiff_t>(dim.stride()));

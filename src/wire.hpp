@@ -96,7 +96,11 @@ class ValueReader {
     double floating() const noexcept;
   };
 
-  explicit ValueReader(const wire::Values* values);  // null: no values. Throws BadMessage.
+  ValueReader() = default;  // no values
+  // The values of a request, a reply or a failure, which must outlive it. Throws BadMessage.
+  template <class Message>
+  explicit ValueReader(const Message& message)
+      : ValueReader(message.nodes(), message.bytes(), message.arrays(), message.dims()) {}
 
   std::size_t roots() const noexcept { return roots_; }  // values that are no other value's child
   bool done() const noexcept { return node_ == node_count_; }
@@ -118,14 +122,24 @@ class ValueReader {
   void skip();                              // the next value with all its children
 
  private:
+  template <class T>
+  using Vector = flatbuffers::Vector<T>;
+  ValueReader(const Vector<const wire::Node*>* nodes, const Vector<std::uint8_t>* bytes,
+              const Vector<const wire::Array*>* arrays, const Vector<const wire::Dim*>* dims);
+
   [[noreturn]] static void throw_missing();
-  void check_tree();
-  void check_pools() const;
+  void check();
+  void check_pools(const Node& node);
   const std::uint8_t* take_bytes(std::uint64_t count);
 
-  const wire::Values* values_;
-  const wire::Node* nodes_ = nullptr;  // of values_, kept since every value read asks for one
+  const wire::Node* nodes_ = nullptr;
+  const std::uint8_t* bytes_ = nullptr;
+  const wire::Array* arrays_ = nullptr;
+  const wire::Dim* dims_ = nullptr;
   std::size_t node_count_ = 0;
+  std::size_t byte_count_ = 0;
+  std::size_t array_count_ = 0;
+  std::size_t dim_count_ = 0;
   std::size_t roots_ = 0;
   std::size_t node_ = 0;
   std::size_t byte_ = 0;

@@ -278,7 +278,7 @@ std::shared_ptr<PendingCall> Worker::run_async(const Request& request) {
 Value Worker::result_of(const Message& answer) {
   try {
     if (const auto* reply = answer.as<wire::Reply>()) {
-      ValueReader reader(reply->values());
+      ValueReader reader(*reply);
       return reader.roots() == 0 ? Value() : decode(reader, *this);
     }
     std::rethrow_exception(decode_failure(*answer.as<wire::Failure>(), *this, exports_));

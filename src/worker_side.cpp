@@ -59,7 +59,7 @@ bool Worker::call_back(const wire::Request& request, Value& result) {
     throw BadMessage("a callback that is no call");
   }
   const wire::Step& call = *steps->Get(1);
-  ValueReader reader(request.values());
+  ValueReader reader(request);
   if (reader.roots() != 1 + std::uint64_t{call.positional()} + 2 * std::uint64_t{call.named()}) {
     throw BadMessage("a callback whose arguments are cut off");
   }
@@ -176,7 +176,7 @@ void Worker::discard(const Message& answer) noexcept {
           session_->release_object(exception->object());
       }
     }
-    ValueReader reader(reply != nullptr ? reply->values() : nullptr);
+    ValueReader reader = reply != nullptr ? ValueReader(*reply) : ValueReader();
     while (!reader.done()) {
       const auto node = reader.next();
       switch (node.kind) {

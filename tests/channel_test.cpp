@@ -1,6 +1,8 @@
 // Frames on pipes: in any pieces, in both directions, and damaged.
 #include "channel.hpp"
 
+#include "frame.hpp"
+
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -48,15 +50,9 @@ class ChannelTest : public ::testing::Test {
   void send(std::span<const std::uint8_t> bytes) {
     ASSERT_EQ(write(writes_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
-  static std::vector<std::uint8_t> frame(std::span<const std::uint8_t> message, std::uint32_t sequence) {
-    const std::array<std::uint32_t, 2> header{static_cast<std::uint32_t>((message.size() + 7) / 8 * 8), sequence};
-    std::vector<std::uint8_t> bytes(sizeof header + header[0]);
-    std::memcpy(bytes.data(), header.data(), sizeof header);
-    std::memcpy(bytes.data() + sizeof header, message.data(), message.size());
-    return bytes;
-  }
-  void send_header(std::uint32_t size, std::uint32_t sequence) {
-    const std::array<std::uint32_t, 2> header{size, sequence};
+  // The head of a frame that carries a farewell.
+  void send_header(std::uint32_t size) {
+    const std::array<std::uint32_t, 2> header{size, static_cast<std::uint32_t>(wire::MessageKind::Bye)};
     send({reinterpret_cast<const std::uint8_t*>(header.data()), sizeof header});
   }
   std::vector<std::uint8_t> take(std::size_t most) const {
@@ -76,8 +72,8 @@ std::size_t text_size(const Message& message) { return message.as<wire::Output>(
 
 TEST_F(ChannelTest, MessagesArriveByteByByte) {
   std::vector<std::uint8_t> stream;
-  for (std::uint32_t i = 0; i < 3; ++i) {
-    const auto bytes = frame(builder_.output(wire::Stream::out, std::string(i * 100, 'x')), i);
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    const auto bytes = frame(builder_.output(wire::Stream::out, std::string(i * 100u, 'x')), i);
     stream.insert(stream.end(), bytes.begin(), bytes.end());
   }
   std::size_t arrived = 0;
@@ -93,7 +89,7 @@ TEST_F(ChannelTest, MessagesArriveByteByByte) {
 
 TEST_F(ChannelTest, SeveralMessagesArriveAtOnce) {
   std::vector<std::uint8_t> stream;
-  for (std::uint32_t i = 0; i < 100; ++i) {
+  for (std::uint16_t i = 0; i < 100; ++i) {
     const auto bytes = frame(builder_.output(wire::Stream::out, std::string(i, 'x')), i);
     stream.insert(stream.end(), bytes.begin(), bytes.end());
   }
@@ -108,8 +104,8 @@ TEST_F(ChannelTest, SeveralMessagesArriveAtOnce) {
 // Far more than the pipe holds leaves piece by piece, whole and in order.
 TEST_F(ChannelTest, WhatThePipeDoesNotTakeIsKept) {
   std::vector<std::uint8_t> expected;
-  for (std::uint32_t i = 0; i < 40; ++i) {
-    const auto message = builder_.output(wire::Stream::out, std::string(i * 997, static_cast<char>('a' + i % 26)));
+  for (std::uint16_t i = 0; i < 40; ++i) {
+    const auto message = builder_.output(wire::Stream::out, std::string(i * 997u, static_cast<char>('a' + i % 26)));
     channel_->queue(message);
     const auto bytes = frame(message, i);
     expected.insert(expected.end(), bytes.begin(), bytes.end());
@@ -131,7 +127,7 @@ TEST_F(ChannelTest, WhatThePipeDoesNotTakeIsKept) {
 TEST_F(ChannelTest, AReaderThatNeverCatchesUpLosesNothing) {
   std::vector<std::uint8_t> expected, got;
   const std::string text(300'000, 'x');
-  for (std::uint32_t i = 0; i < 30; ++i) {
+  for (std::uint16_t i = 0; i < 30; ++i) {
     const auto message = builder_.output(wire::Stream::out, text);
     channel_->queue(message);
     const auto bytes = frame(message, i);
@@ -170,7 +166,7 @@ TEST_F(ChannelTest, SizesThatCannotBeAreBad) {
   for (const std::uint32_t size : {0u, 4u, 12u, 0x7fffffffu, 0xfffffff8u}) {
     close_all();
     open_all();
-    send_header(size, 0);
+    send_header(size);
     ASSERT_EQ(channel_->receive(), Channel::Arrival::bytes);
     EXPECT_THROW(channel_->next(), BadMessage) << size;
   }
@@ -187,7 +183,7 @@ TEST_F(ChannelTest, AFalseSizeAllocatesNothing) {
     return pages * 4096;
   };
   const long before = memory();
-  send_header(std::uint32_t{1} << 30, 0);
+  send_header(std::uint32_t{1} << 30);
   for (int i = 0; i < 100; ++i) {
     send(std::vector<std::uint8_t>(1000));
     ASSERT_EQ(channel_->receive(), Channel::Arrival::bytes);
@@ -197,7 +193,7 @@ TEST_F(ChannelTest, AFalseSizeAllocatesNothing) {
 }
 
 TEST_F(ChannelTest, AMessageThatIsNoneIsBad) {
-  send(frame(std::array<std::uint8_t, 16>{}, 0));
+  send(frame({wire::MessageKind::Reply, std::array<std::uint8_t, 16>{}}, 0));
   ASSERT_EQ(channel_->receive(), Channel::Arrival::bytes);
   EXPECT_THROW(channel_->next(), BadMessage);
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "frame.hpp"
 #include "session_fixture.hpp"
 
 namespace py4cpp::test {
@@ -114,13 +115,7 @@ class SessionWire : public ::testing::Test {
     if (writes_ >= 0) close(writes_);
   }
 
-  void send(std::span<const std::uint8_t> message) {
-    const std::array<std::uint32_t, 2> header{static_cast<std::uint32_t>((message.size() + 7) / 8 * 8), sequence_++};
-    std::vector<std::uint8_t> frame(sizeof header + header[0]);
-    std::memcpy(frame.data(), header.data(), sizeof header);
-    std::memcpy(frame.data() + sizeof header, message.data(), message.size());
-    send_raw(frame);
-  }
+  void send(const MessageBytes& message) { send_raw(frame(message, sequence_++)); }
   void send_raw(std::span<const std::uint8_t> bytes) {
     EXPECT_EQ(write(writes_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   }
@@ -149,7 +144,7 @@ class SessionWire : public ::testing::Test {
   MessageBuilder builder_;
   int reads_ = -1;
   int writes_ = -1;
-  std::uint32_t sequence_ = 0;
+  std::uint16_t sequence_ = 0;
 };
 
 TEST_F(SessionWire, AClosedPipeEndsTheSession) {
@@ -166,7 +161,7 @@ TEST_F(SessionWire, GarbageEndsTheSession) {
 }
 
 TEST_F(SessionWire, AMessageThatIsNoneEndsTheSession) {
-  expect_end([&] { send(std::array<std::uint8_t, 16>{}); });
+  expect_end([&] { send({wire::MessageKind::Reply, std::array<std::uint8_t, 16>{}}); });
   EXPECT_NE(host_.session->problem(), "");
 }
 

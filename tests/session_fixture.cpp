@@ -37,12 +37,12 @@ std::int64_t Endpoint::finish(Session::Call& call, Session::Deadline deadline) {
   const Message answer = call.take_answer();
   if (answer.empty()) throw Error(ErrorKind::disconnected, session->problem());
   if (const auto* failure = answer.as<wire::Failure>()) {
-    ValueReader texts(failure->texts());
+    ValueReader texts(*failure);
     texts.expect_string();
     throw std::runtime_error(std::string(texts.expect_string()));
   }
   EXPECT_EQ(answer.as<wire::Reply>()->id(), call.id());
-  return ValueReader(answer.as<wire::Reply>()->values()).next().integer();
+  return ValueReader(*answer.as<wire::Reply>()).next().integer();
 }
 
 std::int64_t Endpoint::ask(std::string_view name, std::initializer_list<std::int64_t> arguments,
@@ -68,7 +68,7 @@ void Endpoint::serve(const wire::Request& request) noexcept {
   try {
     ValueWriter result;
     try {
-      ValueReader arguments(request.values());
+      ValueReader arguments(request);
       const std::string_view name = arguments.expect_string();
       const auto handler = handlers_.find(name);
       if (handler == handlers_.end()) throw std::runtime_error("no handler " + std::string(name));
@@ -115,8 +115,8 @@ void Endpoint::print(wire::Stream, std::string_view text) noexcept {
 void Endpoint::discard(const Message& answer) noexcept {
   jitter();
   ++discarded;
-  if (answer.kind() != wire::Body::Reply) return;
-  ValueReader values(answer.as<wire::Reply>()->values());
+  if (answer.kind() != wire::MessageKind::Reply) return;
+  ValueReader values(*answer.as<wire::Reply>());
   while (!values.done()) {
     const auto node = values.next();
     if (node.kind == wire::Kind::array) static_cast<void>(session->ledger().borrow(values.array().block));

@@ -31,7 +31,7 @@ void ask_echo(Endpoint& side, std::size_t size) {
   side.start(call, values);
   ASSERT_EQ(side.session->wait(call, std::nullopt), Session::Outcome::answered);
   const Message answer = call.take_answer();
-  ValueReader reader(answer.as<wire::Reply>()->values());
+  ValueReader reader(*answer.as<wire::Reply>());
   const auto text = reader.text(reader.next());
   ASSERT_EQ(text.size(), size);
   if (size > 0) {
@@ -219,7 +219,7 @@ class SessionBlocks : public ::testing::Test {
   static void finish(Endpoint& side, TestCall& call, std::int64_t number) {
     ASSERT_EQ(side.session->wait(call, std::nullopt), Session::Outcome::answered);
     const Message answer = call.take_answer();
-    ValueReader reader(answer.as<wire::Reply>()->values());
+    ValueReader reader(*answer.as<wire::Reply>());
     reader.next();
     const auto block = side.session->ledger().borrow(reader.array().block);
     EXPECT_EQ(block->data()[0], std::byte(number));

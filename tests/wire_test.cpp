@@ -21,7 +21,7 @@ using wire::Kind;
 class Sent {
  public:
   explicit Sent(const ValueWriter& values) : message_(MessageBuilder().reply(1, values)) {}
-  const wire::Values* values() const { return message_.as<wire::Reply>()->values(); }
+  const wire::Reply& values() const { return *message_.as<wire::Reply>(); }
 
  private:
   Message message_;
@@ -41,15 +41,13 @@ struct Raw {
     const auto packed_bytes = builder.CreateVector(bytes);
     const auto packed_arrays = builder.CreateVectorOfStructs(arrays);
     const auto packed_dims = builder.CreateVectorOfStructs(dims);
-    const auto values = wire::CreateValues(builder, packed_nodes, packed_bytes, packed_arrays, packed_dims);
-    const auto reply = wire::CreateReply(builder, 1, values);
-    wire::FinishMessageBuffer(builder, wire::CreateMessage(builder, wire::Body::Reply, reply.Union()));
-    return Message({builder.GetBufferPointer(), builder.GetSize()});
+    builder.Finish(wire::CreateReply(builder, 1, packed_nodes, packed_bytes, packed_arrays, packed_dims));
+    return Message({wire::MessageKind::Reply, {builder.GetBufferPointer(), builder.GetSize()}});
   }
 
   void expect_refused() const {
     const Message sent = message();
-    EXPECT_THROW(ValueReader(sent.as<wire::Reply>()->values()), BadMessage);
+    EXPECT_THROW(ValueReader(*sent.as<wire::Reply>()), BadMessage);
   }
 };
 
@@ -200,7 +198,7 @@ TEST(Wire, ArraysInBlocks) {
 }
 
 TEST(Wire, NoValues) {
-  ValueReader reader(nullptr);
+  ValueReader reader;
   EXPECT_TRUE(reader.done());
   EXPECT_EQ(reader.roots(), 0u);
   EXPECT_THROW(reader.next(), BadMessage);
@@ -217,7 +215,7 @@ TEST(Wire, RefusesWhatIsCutOff) {
   writer.string("second");
   writer.inline_array(Layout::row_major(float64, {2, 2}), false);
   const Raw whole{writer.nodes(), writer.byte_pool(), writer.arrays(), writer.dims()};
-  EXPECT_NO_THROW(ValueReader(whole.message().as<wire::Reply>()->values()));
+  EXPECT_NO_THROW(ValueReader(*whole.message().as<wire::Reply>()));
   for (std::size_t left = 0; left < whole.nodes.size(); ++left) {
     Raw cut = whole;
     cut.nodes.resize(left);

@@ -177,11 +177,11 @@ WorkerHost::~WorkerHost() {
 Answer WorkerHost::read(const Message& message) {
   Answer answer;
   if (const auto* reply = message.as<wire::Reply>()) {
-    ValueReader reader(reply->values());
+    ValueReader reader(*reply);
     if (!reader.done()) answer.value = render(reader, answer.object);
   } else {
     const auto& failure = *message.as<wire::Failure>();
-    ValueReader texts(failure.texts());
+    ValueReader texts(failure);
     for (const wire::Exception* head : *failure.exceptions()) answer.raised.push_back(read_exception(*head, texts));
   }
   return answer;
@@ -278,7 +278,7 @@ std::string WorkerHost::printed() {
 // ---- Session::Side
 
 void WorkerHost::serve(const wire::Request& request) noexcept {
-  ValueReader reader(request.values());
+  ValueReader reader(request);
   const std::uint64_t id = reader.next().bits;  // of the callable, which must be the start
   reader.skip();
   const wire::Step& call = *request.steps()->Get(1);

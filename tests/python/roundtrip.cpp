@@ -78,7 +78,7 @@ void Pair::exchange_releases() {
 
 Message received(const ValueWriter& values) { return Message(pair->builder.reply(1, values)); }
 
-const wire::Values* values_of(const Message& message) { return message.as<wire::Reply>()->values(); }
+const wire::Reply& values_of(const Message& message) { return *message.as<wire::Reply>(); }
 
 // What a host does that looks at everything and returns it.
 std::vector<std::shared_ptr<Block>> borrow_all(const Message& message) {
