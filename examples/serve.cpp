@@ -27,6 +27,7 @@ int main() {
 
   std::atomic<int> wrong{0};
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int client = 0; client < 4; ++client) {
     clients.emplace_back([&, client] {
       auto inputs = py.array<float>({8, 16});  // one pair of arrays for all of this thread's requests

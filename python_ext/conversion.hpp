@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -40,6 +41,18 @@ std::shared_ptr<Block> allocate_block(Arena& arena, std::size_t bytes);
 
 // In a catch block: sets the Python error for the C++ exception being handled, and keeps one that is set already.
 void set_python_error() noexcept;
+
+// Runs a function that gives a Ref or throws, for Python.
+template <class Function>
+PyObject* guarded(Function function) noexcept {
+  try {
+    return Ref(function()).release();
+  } catch (const PythonRaised&) {
+  } catch (const std::exception&) {
+    set_python_error();
+  }
+  return nullptr;
+}
 
 class Conversion {
  public:

@@ -128,7 +128,7 @@ Ref Builder::build() {
       frames_.pop_back();
       value = close(std::move(full));
     }
-    if (frames_.empty()) return value;
+    if (frames_.empty()) return value;  // NOLINT(bugprone-use-after-move): the outermost, closed last
   }
 }
 

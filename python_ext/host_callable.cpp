@@ -21,44 +21,55 @@ Ref name_of(PyObject* self) {
   return checked(PyUnicode_FromString("callback"));
 }
 
-// Calls `ask` with the name that tracebacks show.
+// Calls `ask` with the arguments as C++ wants them and the name that tracebacks show.
 template <class Ask>
-PyObject* named_call(PyObject* self, Ask ask) noexcept {
-  try {
+PyObject* named_call(PyObject* self, PyObject* arguments, PyObject* keywords, Ask ask) noexcept {
+  return guarded([&] {
     const Ref name = name_of(self);
     const char* text = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
     if (text == nullptr) PyErr_Clear();
-    return Ref(ask(text != nullptr ? text : "callback")).release();
-  } catch (const PythonRaised&) {
-  } catch (const std::exception&) {
-    set_python_error();
-  }
-  return nullptr;
+    PyObject* face = Self::of(self).face;
+    Ref as_wanted;
+    if (face != nullptr && PyDict_Check(face) != 0) {
+      const Ref module = checked(PyImport_ImportModule("py4cpp._host"));
+      as_wanted = checked(PyObject_CallMethod(module.get(), "as_wanted", "(OOO)", face, arguments,
+                                              keywords != nullptr ? keywords : Py_None));
+      if (PyArg_ParseTuple(as_wanted.get(), "O!O", &PyTuple_Type, &arguments, &keywords) == 0) throw PythonRaised{};
+      if (keywords == Py_None) keywords = nullptr;
+    }
+    return ask(arguments, keywords, text != nullptr ? text : "callback");
+  });
 }
 
 PyObject* call(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
-  return named_call(self, [&](const char* name) { return Self::call(self, arguments, keywords, name); });
+  return named_call(self, arguments, keywords, [&](PyObject* given, PyObject* named, const char* name) {
+    return Self::call(self, given, named, name);
+  });
 }
 
 PyObject* start(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
-  return named_call(self, [&](const char* name) { return Self::start(self, arguments, keywords, name); });
+  return named_call(self, arguments, keywords, [&](PyObject* given, PyObject* named, const char* name) {
+    return Self::start(self, given, named, name);
+  });
+}
+
+// The names of its parameters, a tuple; None if they have none. Borrowed.
+PyObject* names_of(PyObject* self) noexcept {
+  PyObject* face = Self::of(self).face;
+  if (face != nullptr && PyDict_Check(face) != 0) face = PyDict_GetItemString(face, "names");
+  return face != nullptr && PyTuple_Check(face) != 0 ? face : Py_None;
 }
 
 PyObject* represent(PyObject* self) noexcept {
-  if (Self::of(self).face == nullptr || PyTuple_Check(Self::of(self).face) == 0) {
-    return PyUnicode_FromString("<C++ function>");
-  }
+  PyObject* names = names_of(self);
+  if (names == Py_None) return PyUnicode_FromString("<C++ function>");
   const Ref comma = Ref::steal(PyUnicode_FromString(", "));
-  const Ref list = comma ? Ref::steal(PyUnicode_Join(comma.get(), Self::of(self).face)) : Ref();
+  const Ref list = comma ? Ref::steal(PyUnicode_Join(comma.get(), names)) : Ref();
   return list ? PyUnicode_FromFormat("<C++ function (%U)>", list.get()) : nullptr;
 }
 
 PyObject* get_name(PyObject* self, void*) noexcept {
-  try {
-    return name_of(self).release();
-  } catch (const PythonRaised&) {
-    return nullptr;
-  }
+  return guarded([&] { return name_of(self); });
 }
 
 int set_name(PyObject* self, PyObject* name, void*) noexcept {
@@ -70,7 +81,7 @@ int set_name(PyObject* self, PyObject* name, void*) noexcept {
 
 PyObject* get_signature(PyObject* self, void*) noexcept {
   const Ref module = Ref::steal(PyImport_ImportModule("py4cpp._introspect"));
-  return module ? PyObject_CallMethod(module.get(), "signature_of", "(O)", Self::of(self).face) : nullptr;
+  return module ? PyObject_CallMethod(module.get(), "signature_of", "(O)", names_of(self)) : nullptr;
 }
 
 PyTypeObject* make_type() {

@@ -53,13 +53,7 @@ Ref next(PyObject* self) {
 }
 
 PyObject* iternext(PyObject* self) noexcept {
-  try {
-    return next(self).release();
-  } catch (const PythonRaised&) {
-  } catch (const std::exception&) {
-    set_python_error();
-  }
-  return nullptr;
+  return guarded([&] { return next(self); });
 }
 
 PyObject* represent(PyObject*) noexcept { return PyUnicode_FromString("<C++ generator>"); }

@@ -90,6 +90,9 @@ Ref type_for(PyObject* face) {
     return Ref::borrow(reinterpret_cast<PyObject*>(host_callable_type()));
   }
   if (PyUnicode_Check(face) != 0) return Ref::borrow(reinterpret_cast<PyObject*>(host_iterator_type()));
+  if (PyDict_Check(face) != 0 && PyDict_GetItemString(face, "objects") != nullptr) {
+    return Ref::borrow(reinterpret_cast<PyObject*>(host_callable_type()));
+  }
   const Ref module = checked(PyImport_ImportModule("py4cpp._host"));
   Ref type = checked(PyObject_CallMethod(module.get(), "class_for", "(O)", face));
   if (PyType_Check(type.get()) == 0 ||

@@ -1,5 +1,6 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
+#include "as_object.hpp"
 #include "block_watch.hpp"
 #include "fork_mark.hpp"
 #include "fork_pins.hpp"
@@ -96,18 +97,6 @@ void connect_worker(int read_descriptor, int write_descriptor) {
   Numpy::on_found(share_memory);
 }
 
-// Runs a function that may throw, for Python.
-template <class Function>
-PyObject* guarded(Function function) noexcept {
-  try {
-    return Ref(function()).release();
-  } catch (const PythonRaised&) {
-  } catch (const std::exception&) {
-    set_python_error();
-  }
-  return nullptr;
-}
-
 Ref none() { return Ref::borrow(Py_None); }
 
 // connect(read_descriptor, write_descriptor) -> bool: waits for the host's greeting, which says whether what Python
@@ -201,6 +190,10 @@ PyObject* native_invoke(PyObject*, PyObject* args) noexcept {
   return guarded([&] { return invoke(args); });
 }
 
+PyObject* native_as_object(PyObject*, PyObject* object) noexcept {
+  return guarded([&] { return as_object(object); });
+}
+
 template <class Function>
 PyCFunction as_method(Function* function) noexcept {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
@@ -213,6 +206,7 @@ PyMethodDef methods[] = {
     {"numpy_imported", native_numpy_imported, METH_NOARGS, nullptr},
     {"output", native_output, METH_VARARGS, nullptr},
     {"invoke", native_invoke, METH_VARARGS, nullptr},
+    {"as_object", native_as_object, METH_O, nullptr},
     {"stats", native_stats, METH_NOARGS, "What this worker has sent to C++ and what it holds, as a dict."},
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},

@@ -109,16 +109,6 @@ Shape parse_shape(PyObject* object) {
   return shape;
 }
 
-template <class Function>
-PyObject* guarded(const Function& function) noexcept {
-  try {
-    return function().release();
-  } catch (...) {
-    set_python_error();
-    return nullptr;
-  }
-}
-
 }  // namespace
 
 Ref array_from_wire(const ArrayPlace& place, Conversion& conversion) {

@@ -1,5 +1,6 @@
 #include "to_wire.hpp"
 
+#include "as_object.hpp"
 #include "message.hpp"
 #include "ndarray.hpp"
 #include "object_table.hpp"
@@ -150,6 +151,7 @@ void write_other(PyObject* object, ValueWriter& writer, Conversion& conversion) 
     writer.callable(*id);
     return writer.none();  // it knows its names
   }
+  if (PyObject* meant = stands_for(object)) return write_handle(meant, writer, conversion);
   if (const Numpy* numpy = Numpy::if_imported()) {
     if (numpy->is_exact_array(object)) {
       if (array_to_wire(*numpy, object, writer, conversion)) return;

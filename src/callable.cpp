@@ -9,8 +9,12 @@ namespace py4cpp {
 HostCallable::~HostCallable() = default;
 
 Value HostCallable::face() const {
-  if (names_.empty()) return {};
-  return Value::make(Tuple(std::vector<Value>(names_.begin(), names_.end())));
+  const auto tuple_of = [](const auto& items) {
+    return Value::make(Tuple(std::vector<Value>(items.begin(), items.end())));
+  };
+  const Value names = names_.empty() ? Value() : tuple_of(names_);
+  if (objects_.empty()) return names;
+  return Value(Dict{{"names", names}, {"objects", tuple_of(objects_)}});
 }
 
 std::string HostCallable::describe() const { return "<C++ callable>"; }

@@ -333,6 +333,7 @@ std::string Config::get(std::string_view key) const {
 
 std::vector<std::string> Config::keys() {
   std::vector<std::string> names;
+  names.reserve(std::size(fields));
   for (const Field& entry : fields) names.emplace_back(entry.name);
   return names;
 }

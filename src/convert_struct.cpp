@@ -5,18 +5,17 @@
 #include "value_text.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 namespace py4cpp::detail {
 
 namespace {
 
-// What the object has of the names, and whether it is a mapping, by one question to Python.
-std::pair<bool, Dict> ask(Peer& peer, const Value& object, std::span<const std::string_view> names) {
-  const std::vector<Value> wanted(names.begin(), names.end());
-  const Value answer = call_function<Value>(peer, "py4cpp._introspect", "members", object, Value::make(List(wanted)));
-  return {answer[0].as<bool>(), answer[1].as<Dict>()};
+const Object* remote_of(const Value& value) noexcept {
+  const Object* object = value.get_if<Object>();
+  const bool remote =
+      object != nullptr && object->get() != nullptr && object->get()->form() == ObjectState::Form::remote;
+  return remote ? object : nullptr;
 }
 
 std::string listed(std::span<const std::string_view> names) {
@@ -27,16 +26,44 @@ std::string listed(std::span<const std::string_view> names) {
 
 }  // namespace
 
-Members::Members(const Value& value, std::span<const std::string_view> names) : names_(names) {
-  const Local local(value, Kind::object);
+// What the object has of the names, and whether it is a mapping: one question to Python, and one for each handle.
+Dict Members::ask(const Object& object, std::span<const bool> handles) {
+  const Value wanted = Value::make(List(std::vector<Value>(names_.begin(), names_.end())));
+  Peer& peer = object.peer();
+  if (std::ranges::find(handles, true) == handles.end()) {
+    const Value answer = call_function<Value>(peer, "py4cpp._introspect", "members", object, wanted);
+    keys_ = answer[0].as<bool>();
+    return answer[1].as<Dict>();
+  }
+  const auto answer = call_function<Object>(peer, "py4cpp._introspect", "members", object, wanted);
+  keys_ = answer.item<bool>(0);
+  const auto values = answer.item<Dict>(1);
+  std::vector<Dict::value_type> pairs(values.begin(), values.end());
+  for (auto& [key, value] : pairs) {
+    const auto name = std::ranges::find(names_, key.text());
+    if (name == names_.end() || !handles[static_cast<std::size_t>(name - names_.begin())]) continue;
+    const Step steps[] = {{Op::value}, {Op::item, 1}, {Op::item, 1}};
+    const Value asked[] = {Value::make(answer), Value(1), key};
+    value = Value::make(run<Object>(peer, steps, asked));
+  }
+  return Dict(std::move(pairs));
+}
+
+Members::Members(const Value& value, std::span<const std::string_view> names, std::span<const bool> handles)
+    : names_(names) {
   Dict found;
-  if (const Dict* dict = local->get_if<Dict>()) {
-    found = *dict;
-  } else if (const Object* object = local->get_if<Object>();
-             object != nullptr && object->get() != nullptr && object->get()->form() == ObjectState::Form::remote) {
-    std::tie(keys_, found) = ask(object->peer(), *local, names);
+  const bool whole = std::ranges::find(handles, true) != handles.end();
+  if (const Object* object = remote_of(value); object != nullptr && whole) {
+    found = ask(*object, handles);
   } else {
-    throw_mismatch("dict", *local);
+    const Local local(value, Kind::object);
+    if (const Dict* dict = local->get_if<Dict>()) {
+      found = *dict;
+    } else if (const Object* other = remote_of(*local)) {
+      found = ask(*other, handles);
+    } else {
+      throw_mismatch("dict", *local);
+    }
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto pair = found.find(Value::make(names[i]));

@@ -30,7 +30,11 @@ void check_name(std::string_view name) {
   }
 }
 
-Value names_of(const HostCallable& callable) { return callable.HostCallable::face(); }
+// Whether an attribute can be set, by its setter.
+Value writable(const HostCallable* setter) {
+  if (setter == nullptr) return false;
+  return setter->objects().empty() ? Value(true) : Value("object");
+}
 
 }  // namespace
 
@@ -77,9 +81,10 @@ Value HostInstance::face() const {
   std::vector<std::pair<Value, Value>> attributes, methods;
   for (const auto& [key, callable] : members_) {
     if (key.ends_with("()")) {
-      methods.emplace_back(key.substr(0, key.size() - 2), names_of(*callable));
+      methods.emplace_back(key.substr(0, key.size() - 2), callable->face());
     } else if (!key.ends_with('=')) {
-      attributes.emplace_back(key, members_.contains(key + "="));
+      const auto setter = members_.find(key + "=");
+      attributes.emplace_back(key, writable(setter != members_.end() ? setter->second.get() : nullptr));
     }
   }
   return Value::make(

@@ -118,7 +118,8 @@ std::weak_ptr<PeerSource> Python::source() const {
 bool Python::alive() const { return state_ && state_->present()->alive(); }
 
 int Python::pid() const {
-  const auto worker = checked(state_).present();
+  if (!state_) return 0;
+  const auto worker = state_->present();
   return worker->alive() ? worker->pid() : 0;
 }
 

@@ -148,11 +148,11 @@ void Worker::watch_end(std::weak_ptr<EndWatcher> watcher) {
   if (const auto living = watcher.lock()) living->worker_ended();
 }
 
-void Worker::throw_died() {
+void Worker::throw_died(std::string what) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, death_patience, [&] { return exit_.has_value(); });
   const auto exit = exit_.value_or(Process::Exit{});
-  std::string what = stopping_ ? "the Python worker has been stopped" : "the Python worker died";
+  what += stopping_ ? "the Python worker has been stopped" : "the Python worker died";
   if (const std::string problem = session_->problem(); !problem.empty()) what += ": " + problem;
   throw WorkerDied(what, exit.code, exit.signal, stderr_tail_);
 }
@@ -318,14 +318,18 @@ Stats Worker::host_stats() const {
 
 // ---- what handles mean
 
+// What a stale handle is says what happened to its worker, wherever it is used.
+void Worker::throw_foreign(Peer& peer) {
+  if (auto* other = dynamic_cast<Worker*>(&peer); other != nullptr && !other->alive()) {
+    other->throw_died("an Object of a worker that has ended was used: ");
+  }
+  throw Error(ErrorKind::invalid, "an Object can only be used with the Python it came from; this one is of another");
+}
+
 std::uint64_t Worker::object_id(const ObjectState& state) {
   if (state.form() == ObjectState::Form::remote) {
     const auto& remote = static_cast<const RemoteObject&>(state);
-    if (remote.peer().get() != this) {
-      throw Error(
-          ErrorKind::invalid,
-          "an Object can only be used with the Python it came from, while that worker lives; this one is of another");
-    }
+    if (remote.peer().get() != this) throw_foreign(*remote.peer());
     return remote.id();
   }
   if (const auto* followed = dynamic_cast<const FollowedObject*>(&state)) return object_id(*followed->target().get());

@@ -70,7 +70,8 @@ class Worker final : public AsyncPeer,
   Value ask(const Request& request);
   void answer(std::uint64_t id, const Value& value);
   void answer(std::uint64_t id, const std::exception_ptr& exception);
-  [[noreturn]] void throw_died();
+  [[noreturn]] void throw_died(std::string what = {});
+  [[noreturn]] static void throw_foreign(Peer& peer);
   [[noreturn]] void give_up(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);
   bool abandon(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);  // false if it is settled already
 

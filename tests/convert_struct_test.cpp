@@ -2,6 +2,7 @@
 #include <py4cpp/error.hpp>
 
 #include "fake_peer.hpp"
+#include "refusal.hpp"
 
 #include <gtest/gtest.h>
 
@@ -56,16 +57,6 @@ namespace {
 using geometry::Point;
 using geometry::Shape;
 using geometry::Tree;
-
-template <class T>
-std::string refusal(const Value& value) {
-  try {
-    value.as<T>();
-  } catch (const ConversionError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 TEST(ConvertStruct, IsADictOfItsMembers) {
   EXPECT_EQ(to_string(Value(Point{1, 2})), "{'x': 1.0, 'y': 2.0}");

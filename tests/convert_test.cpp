@@ -3,6 +3,7 @@
 #include <py4cpp/object.hpp>
 
 #include "fake_peer.hpp"
+#include "refusal.hpp"
 
 #include <gtest/gtest.h>
 
@@ -49,16 +50,6 @@ using namespace std::chrono_literals;
 template <class T>
 T back(const Value& value) {
   return value.as<T>();
-}
-
-template <class T>
-std::string refusal(const Value& value) {
-  try {
-    value.as<T>();
-  } catch (const ConversionError& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 template <class T>
@@ -361,7 +352,8 @@ TEST(Convert, KeepsValuesAsTheyAre) {
   EXPECT_EQ(list.as<Set>(), (Set{2, 1}));
   EXPECT_EQ(refusal<Tuple>(5), "expected tuple, found int 5");
   EXPECT_EQ(refusal<List>(None{}), "expected list, found None");
-  EXPECT_EQ(refusal<Object>(list), "expected a handle, found list [1, 2]");
+  EXPECT_EQ(refusal<Object>(list),
+            "expected a handle (plain values have none: ask Python for an Object), found list [1, 2]");
   EXPECT_EQ(from_value<int>(to_value(5)), 5);
   EXPECT_EQ(back<Dict>(Dict{{1, 2}}), (Dict{{1, 2}}));
   EXPECT_EQ(refusal<None>(1), "expected None, found int 1");

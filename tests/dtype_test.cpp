@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 #include <set>
+#include <sstream>
 #include <string>
 
 namespace py4cpp::test {
@@ -32,6 +33,9 @@ TEST(DType, HasNumpysNamesAndSizes) {
   EXPECT_EQ(uint16.name(), "uint16");
   EXPECT_EQ(complex128.itemsize(), 16u);
   EXPECT_EQ(bfloat16.itemsize(), 2u);
+  std::ostringstream out;
+  out << bfloat16;
+  EXPECT_EQ(out.str() + to_string(int8), "bfloat16int8");
   EXPECT_EQ(DType::from_name("float128"), std::nullopt);
   EXPECT_EQ(DType::from_name(""), std::nullopt);
   EXPECT_EQ(DType::from_code(DType::count), std::nullopt);

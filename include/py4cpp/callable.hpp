@@ -10,6 +10,7 @@
 #include <py4cpp/handle.hpp>
 #include <py4cpp/value.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -34,8 +35,10 @@ class HostCallable {
  public:
   using NamedValues = std::vector<std::pair<std::string, Value>>;
 
-  // `names` are those of the parameters, for calls with keywords; none, and a keyword is an error.
-  explicit HostCallable(std::vector<std::string> names = {}) : names_(std::move(names)) {}
+  // `names` are those of the parameters, for calls with keywords; none, and a keyword is an error. `objects` are the
+  // places of those that want a handle, whatever Python passes.
+  explicit HostCallable(std::vector<std::string> names = {}, std::span<const std::size_t> objects = {}) noexcept
+      : names_(std::move(names)), objects_(objects) {}
   virtual ~HostCallable();
   HostCallable(const HostCallable&) = delete;
   HostCallable& operator=(const HostCallable&) = delete;
@@ -43,15 +46,16 @@ class HostCallable {
   // Throws ArgumentError, and whatever the callable throws.
   virtual Value call(std::vector<Value> positional, NamedValues named) = 0;
   const std::vector<std::string>& names() const noexcept { return names_; }
+  std::span<const std::size_t> objects() const noexcept { return objects_; }
 
-  // As what Python shows it (schemas/wire.fbs, Kind.callable): None or a tuple of parameter names for a function, a
-  // string for an iterator, a dict for an object. Never changes.
+  // As what Python shows it: schemas/wire.fbs, the face of a callable. Never changes.
   virtual Value face() const;
   virtual bool is_function() const noexcept { return true; }
   virtual std::string describe() const;  // "<C++ callable>"
 
  private:
   std::vector<std::string> names_;
+  std::span<const std::size_t> objects_;  // of what lives as long as the program
 };
 
 // An Object of no worker until it is sent.
@@ -149,6 +153,18 @@ void check_names(const std::vector<std::string>& names, std::size_t arity);
 [[noreturn]] void throw_bad_argument(const ConversionError& error, std::size_t index,
                                      const std::vector<std::string>& names);
 
+// The places of the parameters that hold a handle.
+template <class... A>
+struct ObjectPlaces {
+  static constexpr std::size_t count = (std::size_t{0} + ... + (wants_handle<std::remove_cvref_t<A>> ? 1 : 0));
+  static constexpr std::array<std::size_t, count> places = [] {
+    std::array<std::size_t, count> result{};
+    std::size_t place = 0, found = 0;
+    ((wants_handle<std::remove_cvref_t<A>> ? void(result[found++] = place++) : void(++place)), ...);
+    return result;
+  }();
+};
+
 template <class F, class S>
 class BoundCallable;
 
@@ -157,7 +173,7 @@ class BoundCallable<F, Signature<R, A...>> final : public HostCallable {
  public:
   template <class G>
   BoundCallable(G&& function, std::vector<std::string> names)
-      : HostCallable(std::move(names)), function_(std::forward<G>(function)) {}
+      : HostCallable(std::move(names), ObjectPlaces<A...>::places), function_(std::forward<G>(function)) {}
 
   Value call(std::vector<Value> positional, NamedValues named) override {
     const std::vector<Value> arguments = arrange(std::move(positional), std::move(named), names(), sizeof...(A));

@@ -101,7 +101,7 @@ struct Convert<T> {
   static T from(const Value& value) {
     if constexpr (std::same_as<T, Object>) {
       if (const T* held = value.get_if<T>()) return *held;
-      detail::throw_mismatch("a handle", value);
+      detail::throw_mismatch("a handle (plain values have none: ask Python for an Object)", value);
     } else if constexpr (std::same_as<T, AnyArray>) {
       return detail::array_from(value);
     } else {

@@ -7,7 +7,10 @@
 // mapping, with exactly these keys; or from any object with these attributes: a dataclass, a namedtuple, a class of
 // your own; attributes beyond them don't matter. A missing member, a key too many and a value that doesn't fit throw
 // ConversionError, whose path names the member: [3]['y'] in a list of dicts, [3].y in a list of objects. Members may be
-// of any type that travels, other such structs too. A dict costs no extra round trip, an object one.
+// of any type that travels, other such structs too. A dict costs no extra round trip, an object one,
+// each Object one more.
+// Members that are Objects, or containers of them, are handles to what the Python object has there, if the struct is a
+// result, an argument of a callback or in a container that is; not if it is itself a member of another such struct.
 //
 // The struct must have a default constructor; members not named keep what that gives them. The type is written as one
 // name, qualified if need be (geo::Point); give a type with commas in it an alias. For private members, the struct
@@ -19,7 +22,9 @@
 #include <py4cpp/error.hpp>
 #include <py4cpp/value.hpp>
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -28,11 +33,20 @@
 
 namespace py4cpp::detail {
 
+// Whether it is an Object or a container of some. By its spelling alone, since a struct may contain itself.
+template <class T>
+inline constexpr bool mentions_object = std::same_as<T, Object>;
+template <template <class...> class Template, class... Ts>
+inline constexpr bool mentions_object<Template<Ts...>> = (mentions_object<Ts> || ...);
+template <class T, std::size_t n>
+inline constexpr bool mentions_object<std::array<T, n>> = mentions_object<T>;
+
 // The members' values, taken one after the other.
 class Members {
  public:
-  // Throws ConversionError unless `value` has these, and if it is a dict, only these.
-  Members(const Value& value, std::span<const std::string_view> names);
+  // Throws ConversionError unless `value` has these, and if it is a dict, only these. `handles` says which of them are
+  // wanted as handles.
+  Members(const Value& value, std::span<const std::string_view> names, std::span<const bool> handles);
 
   template <class T>
   void take(T& member) {
@@ -46,6 +60,7 @@ class Members {
 
  private:
   std::string step(std::size_t index) const;
+  Dict ask(const Object& object, std::span<const bool> handles);
 
   std::span<const std::string_view> names_;
   std::vector<Value> values_;
@@ -58,12 +73,15 @@ class Members {
 #define PY4CPP_STRUCT(Type, ...)                                                                                \
   template <>                                                                                                   \
   struct py4cpp::Convert<Type> {                                                                                \
+    using Struct = Type;                                                                                        \
     static constexpr std::array names{PY4CPP_FOR_EACH(PY4CPP_MEMBER_NAME, __VA_ARGS__)};                        \
+    static constexpr std::array handles{PY4CPP_FOR_EACH(PY4CPP_MEMBER_HANDLE, __VA_ARGS__)};                    \
+    static constexpr bool takes_handle = std::ranges::find(handles, true) != handles.end();                     \
     static Value to(const Type& object) {                                                                       \
       return Value::make(Dict(std::vector<Dict::value_type>{PY4CPP_FOR_EACH(PY4CPP_MEMBER_TO, __VA_ARGS__)}));  \
     }                                                                                                           \
     static Type from(const Value& value) {                                                                      \
-      detail::Members members(value, names);                                                                    \
+      detail::Members members(value, names, handles);                                                           \
       Type object{};                                                                                            \
       PY4CPP_FOR_EACH(PY4CPP_MEMBER_FROM, __VA_ARGS__)                                                          \
       return object;                                                                                            \
@@ -71,6 +89,7 @@ class Members {
   };
 
 #define PY4CPP_MEMBER_NAME(member) std::string_view(#member),
+#define PY4CPP_MEMBER_HANDLE(member) detail::mentions_object<decltype(Struct::member)>,
 #define PY4CPP_MEMBER_TO(member) Dict::value_type(Value::make(std::string_view(#member)), Value(object.member)),
 #define PY4CPP_MEMBER_FROM(member) members.take(object.member);
 

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ostream>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -134,6 +136,8 @@ class DType {
   }
 
   friend constexpr bool operator==(DType, DType) noexcept = default;
+  friend std::string to_string(DType dtype) { return std::string(dtype.name()); }
+  friend std::ostream& operator<<(std::ostream& out, DType dtype) { return out << dtype.name(); }
 
  private:
   struct Facts {

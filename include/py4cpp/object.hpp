@@ -211,6 +211,28 @@ inline Object operator-(const Object& a) { return detail::operate("neg", a); }
 inline Object operator+(const Object& a) { return detail::operate("pos", a); }
 inline Object operator~(const Object& a) { return detail::operate("invert", a); }
 
+// As in Python: what the object can change in place, it does, so other handles to it see that too.
+template <ToPython R>
+Object& operator+=(Object& a, const R& b) { return a = detail::operate("iadd", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator-=(Object& a, const R& b) { return a = detail::operate("isub", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator*=(Object& a, const R& b) { return a = detail::operate("imul", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator/=(Object& a, const R& b) { return a = detail::operate("itruediv", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator%=(Object& a, const R& b) { return a = detail::operate("imod", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator&=(Object& a, const R& b) { return a = detail::operate("iand", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator|=(Object& a, const R& b) { return a = detail::operate("ior", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator^=(Object& a, const R& b) { return a = detail::operate("ixor", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator<<=(Object& a, const R& b) { return a = detail::operate("ilshift", Value(a), Value(b)); }
+template <ToPython R>
+Object& operator>>=(Object& a, const R& b) { return a = detail::operate("irshift", Value(a), Value(b)); }
+
 template <class L, class R>
   requires detail::Operands<const L&, const R&>
 bool operator==(const L& a, const R& b) { return detail::compare("eq", Value(a), Value(b)); }

@@ -71,9 +71,13 @@ class RemoteObject final : public ObjectState {
 
 namespace detail {
 
-// How a result of type R is asked for. Object, and what is made of Objects alone, must come as a handle.
+// How a result of type R is asked for. What holds an Object must come as a handle: Object itself, containers of it
+// (<py4cpp/convert_container.hpp>), and types whose Convert says so by `static constexpr bool takes_handle = true`.
 template <class R>
 inline constexpr bool wants_handle = std::same_as<R, Object>;
+template <class R>
+  requires requires { requires Convert<R>::takes_handle; }
+inline constexpr bool wants_handle<R> = true;
 
 template <class R>
 Want want_of(const Peer& peer) noexcept {

@@ -1,6 +1,6 @@
 """What C++ objects look like in Python: for each set of members a class, whose properties and methods ask the program."""
 
-from ._native import HostReference, invoke
+from ._native import HostReference, as_object, invoke
 
 
 class HostObject(HostReference):
@@ -15,6 +15,16 @@ class HostObject(HostReference):
         raise TypeError(f"cannot pickle '{type(self).__name__}' object: it lives in the C++ program")
 
 
+def as_wanted(face, args, kwargs):
+    """The arguments of a call of the function with this face: those that C++ wants as objects are marked as such."""
+    names, objects = face["names"] or (), face["objects"]
+    args = tuple(as_object(each) if place in objects else each for place, each in enumerate(args))
+    if kwargs:
+        marked = {names[place] for place in objects if place < len(names)}
+        kwargs = {name: as_object(each) if name in marked else each for name, each in kwargs.items()}
+    return args, kwargs
+
+
 _classes = {}
 _MOST_CLASSES = 1024
 
@@ -22,7 +32,7 @@ _MOST_CLASSES = 1024
 def class_for(face):
     """The class of objects with this face (schemas/wire.fbs), the same for the same one."""
     attributes, methods = face["attributes"], face["methods"]
-    key = face["class"], tuple(attributes.items()), tuple(methods.items())
+    key = repr(face)  # which tells faces apart, and may be a key whatever is in them
     made = _classes.get(key)
     if made is None:
         if len(_classes) >= _MOST_CLASSES:
@@ -58,16 +68,24 @@ def _property(class_name, name, writable):
         return invoke(self, shown, (name,), None)
 
     def set(self, value):
-        invoke(self, shown, (f"{name}=", value), None)
+        invoke(self, shown, (f"{name}=", as_object(value) if writable == "object" else value), None)
 
     return property(get, set if writable else None)
 
 
-def _method(class_name, name, parameters):
+def _method(class_name, name, face):
     shown = f"{class_name}.{name}"
+    parameters = face
 
     def method(self, /, *args, **kwargs):
         return invoke(self, shown, (f"{name}()", *args), kwargs)
+
+    if isinstance(face, dict):
+        parameters = face["names"]
+
+        def method(self, /, *args, **kwargs):
+            args, kwargs = as_wanted(face, args, kwargs)
+            return invoke(self, shown, (f"{name}()", *args), kwargs)
 
     method.__name__ = name
     method.__qualname__ = shown

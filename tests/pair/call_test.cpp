@@ -121,6 +121,16 @@ TEST_F(Objects, HaveOperators) {
   EXPECT_TRUE(a == 7);
   EXPECT_TRUE(a != b);
   EXPECT_THROW(a + "x", errors::TypeError);
+  Object sum = a;
+  sum += b;
+  sum -= 1;
+  sum *= sum;
+  EXPECT_EQ(sum.as<int>(), 64);
+  EXPECT_EQ(a.as<int>(), 7) << "numbers don't change in place";
+  const Object list = py.eval<Object>("[1]");
+  Object same = list;
+  same += std::vector{2, 3};
+  EXPECT_EQ(list.as<std::vector<int>>(), (std::vector{1, 2, 3})) << "lists do";
 }
 
 TEST_F(Objects, AreReleasedWithTheirLastCopy) {

@@ -121,6 +121,20 @@ TEST_F(Process, ObjectsAndArraysOutliveTheirWorker) {
   EXPECT_EQ(other.call<double>("max", a), 99999.0);
 }
 
+TEST_F(Process, AStaleObjectIsAnErrorThatSaysSoWhereverItIsUsed) {
+  const py4cpp::Object stale = py.eval<py4cpp::Object>("[1]");
+  py.stop();
+  py.start();
+  EXPECT_THROW(stale.str(), py4cpp::WorkerDied);
+  EXPECT_THROW(py.call("len", stale), py4cpp::WorkerDied);
+  EXPECT_THROW(py.eval("x", "x"_a = std::vector{stale}), py4cpp::WorkerDied);
+  EXPECT_THROW(py.call_async("len", stale), py4cpp::WorkerDied);
+  EXPECT_THROW(py.chain(stale).item(0).get(), py4cpp::WorkerDied);
+  const auto error = thrown_by<py4cpp::WorkerDied>([&] { py.set("x", stale); });
+  EXPECT_NE(std::string(error.what()).find("an Object of a worker that has ended"), std::string::npos) << error.what();
+  EXPECT_EQ(py.eval<int>("1"), 1);
+}
+
 TEST(Restart, MakesAFreshWorkerOnTheNextCall) {
   auto c = config();
   c.restart = py4cpp::Restart::on_next_call;
