@@ -2,7 +2,7 @@
 #include <py4cpp/py4cpp.hpp>
 
 #include "latency.hpp"
-#include "raw_pipe.hpp"
+#include "peers/raw_pipe.hpp"
 
 namespace py4cpp::bench {
 namespace {
