@@ -20,7 +20,7 @@ import numpy as np
 
 def start():
     random = np.random.default_rng(1)
-    return [random.normal(0, 0.03, shape).astype(np.float32) for shape in ((1024, 64), (64, 10))]
+    return [random.normal(0, 0.03, shape).astype(np.float32) for shape in ((1024, 8), (8, 10))]
 
 def step(weights, x, y):
     first, second = weights
@@ -66,7 +66,7 @@ class Producer {
   Producer() : source_(rows * columns, 0.25f) {}
 
   void fill(float* out, std::int64_t* labels) {
-    for (int pass = 0; pass < 3; ++pass) {
+    for (int pass = 0; pass < 6; ++pass) {
       for (std::size_t i = 0; i < source_.size(); ++i) {
         random_ ^= random_ << 13;
         random_ ^= random_ >> 7;
