@@ -65,7 +65,12 @@ void living_and_released(benchmark::State& state) {
   state.counters["resident_per_handle"] = grown / made;
 }
 
-BENCHMARK(living_and_released)->Arg(1'000'000)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(living_and_released)
+    ->Arg(10'000)
+    ->Arg(1'000'000)
+    ->Iterations(1)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace py4cpp::bench
