@@ -34,34 +34,23 @@ def _of(name, figure, unit=1.0):
     return lambda m: m(name, figure) / unit
 
 
+def _handed(m, name):
+    """The times of all sizes. One that had no room doesn't count; the first two must be there."""
+    times = [m.time(f"{name}/{size}") for size in HANDED[:2]]
+    for size in HANDED[2:]:
+        try:
+            times.append(m.time(f"{name}/{size}"))
+        except KeyError:
+            continue
+    return times
+
+
 def _flat(name):
-    """The slowest size over the fastest. A size that had no room doesn't count, the first two must be there."""
-
-    def figure(m):
-        times = [m.time(f"{name}/{HANDED[0]}"), m.time(f"{name}/{HANDED[1]}")]
-        for size in HANDED[2:]:
-            try:
-                times.append(m.time(f"{name}/{size}"))
-            except KeyError:
-                continue
-        return max(times) / min(times)
-
-    return figure
+    return lambda m: max(_handed(m, name)) / min(_handed(m, name))
 
 
 def _slowest(name):
-    def figure(m):
-        return max(m.time(f"{name}/{size}") for size in HANDED if _measured(m, f"{name}/{size}"))
-
-    return figure
-
-
-def _measured(m, name):
-    try:
-        m(name)
-    except KeyError:
-        return False
-    return True
+    return lambda m: max(_handed(m, name))
 
 
 def _first_copy(m):
