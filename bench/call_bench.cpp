@@ -1,67 +1,75 @@
-// How long does a call take, beside the same bytes through a bare pipe?
-#include <py4cpp/py4cpp.hpp>
-
+// How long does a call take, beside the same bytes through a bare pipe whose ends wait the same way? And by what is
+// passed and comes back?
 #include "latency.hpp"
-#include "raw_pipe.hpp"
+#include "peers/raw_pipe.hpp"
+#include "setup.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
 
 namespace py4cpp::bench {
 namespace {
 
 using namespace py4cpp::literals;
 
-Config spinning(bool on) {
-  Config config;
-  if (!on) config.spin = std::chrono::microseconds(0);
-  return config;
-}
-
-void raw_pipe(benchmark::State& state, bool spin) {
-  RawPipe pipe(spinning(spin).spin);
+void raw_pipe(benchmark::State& state, Wait wait) {
+  RawPipe pipe(config(wait).spin);
   Latency latency(state);
   for (auto _ : state) latency.time([&] { pipe.ping(); });
 }
 
 template <class Operation>
-void calls(benchmark::State& state, bool spin, Operation operation) {
-  Python py(spinning(spin));
-  operation(py);
+void calls(benchmark::State& state, Wait wait, Operation operation) {
+  Python& python = worker(wait);
+  operation(python);
   Latency latency(state);
-  for (auto _ : state) latency.time([&] { operation(py); });
+  for (auto _ : state) latency.time([&] { operation(python); });
 }
 
-void call_int(Python& py) { benchmark::DoNotOptimize(py.call<long>("int", "5")); }
-void eval_same(Python& py) { benchmark::DoNotOptimize(py.eval<long>("int('5')")); }
-void eval_named(Python& py) { benchmark::DoNotOptimize(py.eval<double>("a * x", "a"_a = 2.0, "x"_a = 3.0)); }
+void call_int(Python& python) { benchmark::DoNotOptimize(python.call<long>("int", "5")); }
+void eval_same(Python& python) { benchmark::DoNotOptimize(python.eval<long>("int('5')")); }
+void eval_named(Python& python) { benchmark::DoNotOptimize(python.eval<double>("a * x", "a"_a = 2.0, "x"_a = 3.0)); }
 
-BENCHMARK_CAPTURE(raw_pipe, spinning, true)->UseRealTime();
-BENCHMARK_CAPTURE(calls, call_int / spinning, true, call_int)->UseRealTime();
-BENCHMARK_CAPTURE(calls, eval / spinning, true, eval_same)->UseRealTime();
-BENCHMARK_CAPTURE(calls, eval_named / spinning, true, eval_named)->UseRealTime();
-BENCHMARK_CAPTURE(raw_pipe, blocking, false)->UseRealTime();
-BENCHMARK_CAPTURE(calls, call_int / blocking, false, call_int)->UseRealTime();
+BENCHMARK_CAPTURE(raw_pipe, spinning, Wait::spinning)->UseRealTime();
+BENCHMARK_CAPTURE(calls, call_int / spinning, Wait::spinning, call_int)->UseRealTime();
+BENCHMARK_CAPTURE(calls, eval / spinning, Wait::spinning, eval_same)->UseRealTime();
+BENCHMARK_CAPTURE(calls, eval_named / spinning, Wait::spinning, eval_named)->UseRealTime();
+BENCHMARK_CAPTURE(raw_pipe, blocking, Wait::blocking)->UseRealTime();
+BENCHMARK_CAPTURE(calls, call_int / blocking, Wait::blocking, call_int)->UseRealTime();
 
-// `in_flight` calls are asked before the first answer is taken; one item is one call.
-void pipelined(benchmark::State& state) {
-  Python py{Config{}};
-  const auto in_flight = static_cast<std::size_t>(state.range(0));
-  std::vector<Future<long>> futures(in_flight, py.call_async<long>("int", "5"));
-  for (auto _ : state) {
-    for (auto& future : futures) future = py.call_async<long>("int", "5");
-    for (auto& future : futures) benchmark::DoNotOptimize(future.get());
-  }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * in_flight));
+// There and back: Python returns its argument.
+template <class T>
+void echo(benchmark::State& state, const T& argument) {
+  Python& python = worker(Wait::spinning);
+  const auto function = python.eval<Object>("lambda x: x");
+  Latency latency(state);
+  for (auto _ : state) latency.time([&] { benchmark::DoNotOptimize(function.call<T>(argument)); });
 }
-BENCHMARK(pipelined)->Arg(1)->Arg(16)->Arg(128)->Arg(1024)->UseRealTime();
 
-// Python calls C++ in a loop; one item is one callback.
-void callback(benchmark::State& state) {
-  constexpr int round = 1000;
-  Python py{Config{}};
-  const Object loop = py.eval<Object>("lambda f, n: [f(i) for i in range(n)] and None");
-  for (auto _ : state) loop([](int i) { return 2 * i; }, round);
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * round));
+void object_handle(benchmark::State& state) { echo(state, worker(Wait::spinning).eval<Object>("object()")); }
+
+void inline_array(benchmark::State& state) {
+  if (!numpy_worker(state)) return;
+  echo(state, xt::xtensor<double, 1>(xt::ones<double>({state.range(0) / 8})));
 }
-BENCHMARK(callback)->UseRealTime();
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all;
+  for (int i = 0; i < count; ++i) all.push_back(i);
+  return all;
+}
+
+const std::map<std::string, int> short_dict{{"one", 1}, {"two", 2}, {"three", 3}, {"four", 4}};
+
+BENCHMARK_CAPTURE(echo, integer, 5L)->UseRealTime();
+BENCHMARK_CAPTURE(echo, floating, 2.5)->UseRealTime();
+BENCHMARK_CAPTURE(echo, short_str, std::string("hello"))->UseRealTime();
+BENCHMARK_CAPTURE(echo, list_of_10, numbers(10))->UseRealTime();
+BENCHMARK_CAPTURE(echo, list_of_1000, numbers(1000))->UseRealTime();
+BENCHMARK_CAPTURE(echo, dict_of_4, short_dict)->UseRealTime();
+BENCHMARK(inline_array)->Arg(64)->Arg(4096)->UseRealTime();
+BENCHMARK(object_handle)->UseRealTime();
 
 }  // namespace
 }  // namespace py4cpp::bench

@@ -22,9 +22,19 @@ class Latency {
   void time(Operation operation) {
     const auto start = std::chrono::steady_clock::now();
     operation();
-    const std::chrono::duration<double, std::nano> taken = std::chrono::steady_clock::now() - start;
-    if (times_.size() == times_.capacity()) thin_out();
-    if (turn_++ % step_ == 0) times_.push_back(taken.count());
+    add(std::chrono::steady_clock::now() - start);
+  }
+
+  // time(), of a benchmark with UseManualTime(): what else an iteration does isn't counted.
+  template <class Operation>
+  void time_alone(Operation operation) {
+    const auto start = std::chrono::steady_clock::now();
+    operation();
+    add_alone(std::chrono::steady_clock::now() - start);
+  }
+  void add_alone(std::chrono::duration<double> taken) {
+    state_.SetIterationTime(taken.count());
+    add(taken);
   }
 
   ~Latency() {
@@ -36,6 +46,11 @@ class Latency {
   }
 
  private:
+  void add(std::chrono::duration<double, std::nano> taken) {
+    if (times_.size() == times_.capacity()) thin_out();
+    if (turn_++ % step_ == 0) times_.push_back(taken.count());
+  }
+
   // Keeps every other one, so that the memory stays small however long it runs.
   void thin_out() {
     for (std::size_t i = 0; i < times_.size() / 2; ++i) times_[i] = times_[2 * i];

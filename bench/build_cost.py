@@ -1,0 +1,59 @@
+"""What the library costs a program that uses it: seconds to compile its header, beside the xtensor headers that the header
+must bring, and bytes that it adds to a program that makes one call, linked statically."""
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
+from measure import Suite, row, skip  # noqa: E402
+
+XTENSOR = "".join(f"#include <xtensor/x{name}.hpp>\n" for name in ("array", "tensor", "builder", "math", "view"))
+SOURCES = {
+    "nothing": "int main() {}\n",
+    "xtensor": XTENSOR + "int main() {}\n",
+    "py4cpp": "#include <py4cpp/py4cpp.hpp>\nint main() {}\n",
+    "py4cpp_call": '#include <py4cpp/py4cpp.hpp>\nint main() { return py4cpp::Python().call<int>("int", "0"); }\n',
+}
+
+
+def compiled(compiler, flags, source, directory):
+    path = Path(directory) / "program.cpp"
+    path.write_text(SOURCES[source], encoding="utf-8")
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*compiler, *flags, "-c", str(path), "-o", f"{directory}/{source}.o"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return row(f"compile/{source}", time.perf_counter() - start, cpu_seconds=processor)
+
+
+def size_of(compiler, directory, source, libraries):
+    program = f"{directory}/{source}"
+    subprocess.run([*compiler, "-s", f"{program}.o", "-o", program, *libraries, "-pthread"], check=True)
+    return os.path.getsize(program)
+
+
+def main():
+    suite = Suite()
+    settings = Path(suite.options.rest[0]) / "build_cost.txt"
+    if not settings.exists():
+        skip("it was built without build_cost.txt")
+    compiler, flags, archive, shared = settings.read_text(encoding="utf-8").splitlines()
+    compiler = [compiler]
+    rows = []
+    with tempfile.TemporaryDirectory() as directory:
+        for source in random.sample(sorted(SOURCES), len(SOURCES)):
+            rows.append(compiled(compiler, flags.split(";"), source, directory))
+        plain = size_of(compiler, directory, "nothing", [])
+        linked = size_of(compiler, directory, "py4cpp_call", [archive])
+    rows.append(row("size", 0.0, static_bytes=linked - plain, shared_library_bytes=os.path.getsize(shared)))
+    suite.write(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Ray: calls of an actor's method, and arrays through its object store."""
+
+import os
+
+from measure import SIZES, Suite, skip
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+try:
+    import numpy
+    import ray
+except ImportError as missing:
+    skip(str(missing))
+
+
+@ray.remote
+class Actor:
+    def int(self, text):
+        return int(text)
+
+    def take(self, array):
+        return len(array)
+
+
+def main():
+    suite = Suite()
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    actor = Actor.remote()
+    suite.add("call", lambda: ray.get(actor.int.remote("5")))
+    for size in SIZES:
+        array = numpy.ones(size // 8)
+        suite.add(f"array_over/{size}", lambda array=array: ray.get(actor.take.remote(array)))
+    suite.run()
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The results as Markdown: where each target stands, and every figure."""
+
+from samples import interval
+from targets import TARGETS
+
+
+def _number(value):
+    if value == 0:
+        return "0"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def quantity(value, unit):
+    text = _number(value)
+    return text if not unit else f"{text} {unit}" if unit != "x" else f"{text} ×"
+
+
+def seconds(value):
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{_number(value / size)} {unit}"
+    return f"{_number(value * 1e9)} ns"
+
+
+def rate(value):
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{_number(value / size)} {unit}/s"
+    return f"{_number(value)} /s"
+
+
+def _row(*cells):
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def targets(results):
+    """A table: the target, the figure with its 95 % interval, whether it is met."""
+    rows = [_row("what", "target", "measured", "95 % interval", "met"), "|---|---|---|---|---|"]
+    medians = results.medians()
+    for target in TARGETS:
+        sign = "≥" if target.bound == "at least" else "≤"
+        wanted = f"{sign} {quantity(target.limit, target.unit)}"
+        try:
+            value = target.figure(medians)
+            low, high = interval(results.samples, target.figure)
+        except KeyError as missing:
+            rows.append(_row(target.what, wanted, f"not measured: {_reason(results, missing.args[0])}", "", ""))
+            continue
+        spread = f"{_number(low)} – {_number(high)}"
+        rows.append(
+            _row(target.what, wanted, quantity(value, target.unit), spread, "yes" if target.met(value) else "**no**")
+        )
+    return "\n".join(rows)
+
+
+def _reason(results, name):
+    for skipped, reason in results.skipped.items():
+        if name == skipped or name.startswith(skipped + "/"):
+            return reason
+    return f"{name} did not run"
+
+
+def context(results):
+    lines = [f"- {key}: {value}" for key, value in results.context.items()]
+    return "\n".join(lines)
+
+
+def figures(results):
+    """Every benchmark: medians over the repetitions."""
+    known = {"time", "p50", "p99", "rate", "bytes_per_second"}
+    rows = [_row("benchmark", "mean", "p50", "p99", "rate", "bytes", "more"), "|---|---|---|---|---|---|---|"]
+    medians = results.medians()
+    for name in sorted(results.samples):
+        have = results.samples[name]
+        cells = [seconds(medians(name))]
+        cells += [seconds(medians(name, figure)) if figure in have else "" for figure in ("p50", "p99")]
+        cells.append(rate(medians(name, "rate")) if "rate" in have else "")
+        cells.append(f"{medians(name, 'bytes_per_second') / 1e9:.3g} GB/s" if "bytes_per_second" in have else "")
+        cells.append(", ".join(f"{key} {_number(medians(name, key))}" for key in have if key not in known))
+        rows.append(_row(f"`{name}`", *cells))
+    return "\n".join(rows)
+
+
+def skipped(results):
+    return "\n".join(f"- `{name}`: {reason}" for name, reason in sorted(results.skipped.items())) or "Nothing."
+
+
+def markdown(results):
+    return f"""<!-- Written by ./run bench; do not edit. -->
+# Results
+
+{context(results)}
+
+A figure is the median over the repetitions of all rounds, p50 and p99 being those of single operations within a
+repetition. A ratio (×) is one of medians. The interval says between which values a figure lay when repetitions were
+resampled; it knows nothing of what differs from run to run.
+
+## Targets
+
+{targets(results)}
+
+## Figures
+
+{figures(results)}
+
+## Not measured
+
+{skipped(results)}
+"""
