@@ -37,7 +37,7 @@ void array_of_4_kib(ValueWriter& values) {
   std::fill(elements, elements + 4096, std::byte{1});
 }
 
-std::span<const std::uint8_t> request(MessageBuilder& builder, const ValueWriter& values) {
+MessageBytes request(MessageBuilder& builder, const ValueWriter& values) {
   static const std::vector<wire::Step> steps{{wire::Op::name, 0, 0}, {wire::Op::call, 1, 0}};
   return builder.request({1, 0, steps, wire::Want::value, false}, values);
 }
@@ -50,9 +50,9 @@ void build(benchmark::State& state, Write write) {
   for (auto _ : state) {
     values.clear();
     write(values);
-    const auto bytes = request(builder, values);
-    size = bytes.size();
-    benchmark::DoNotOptimize(bytes.data());
+    const auto message = request(builder, values);
+    size = message.bytes.size();
+    benchmark::DoNotOptimize(message.bytes.data());
   }
   state.counters["message_bytes"] = static_cast<double>(size);
 }
@@ -76,7 +76,7 @@ void read(benchmark::State& state, Write write) {
   write(values);
   const Message message(request(builder, values));
   for (auto _ : state) {
-    ValueReader reader(message.as<wire::Request>()->values());
+    ValueReader reader(*message.as<wire::Request>());
     while (!reader.done()) {
       const auto node = reader.next();
       if (node.kind == wire::Kind::string) benchmark::DoNotOptimize(reader.text(node).data());
