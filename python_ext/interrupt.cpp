@@ -76,18 +76,21 @@ void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
   errno = saved_errno;
 }
 
-// Lets Python act on what is pending. Whether that was an interrupt.
+// Lets Python act on what is pending. Whether that was an interrupt. Only while no error is set.
+bool drain_signals() noexcept {
+  if (PyErr_CheckSignals() >= 0) return false;
+  const bool interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+  if (interrupted) {
+    PyErr_Clear();
+  } else {
+    PyErr_WriteUnraisable(nullptr);  // a signal handler of the user's raised where nobody can catch it
+  }
+  return interrupted;
+}
+
 bool drain() noexcept {
   SavedError saved;
-  bool interrupted = false;
-  if (PyErr_CheckSignals() < 0) {
-    interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
-    if (interrupted) {
-      PyErr_Clear();
-    } else {
-      PyErr_WriteUnraisable(nullptr);  // a signal handler of the user's raised where nobody can catch it
-    }
-  }
+  const bool interrupted = drain_signals();
   saved.restore();
   return interrupted;
 }
@@ -118,7 +121,7 @@ ActiveCall::ActiveCall(std::uint64_t id) noexcept
     : id_(id), tracked_(on_main_thread() && active_count.load() < deepest) {
   if (!tracked_) return;
   const std::size_t depth = active_count.load();
-  if (depth == 0) drain();  // a Ctrl-C from somewhere while nothing ran
+  if (depth == 0) drain_signals();  // a Ctrl-C from somewhere while nothing ran
   active[depth].store(id);
   active_count.store(depth + 1);
 }

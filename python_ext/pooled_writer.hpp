@@ -15,17 +15,17 @@ namespace py4cpp {
 // What was written is taken back unless sent() was said. Needs the GIL.
 class PooledWriter {
  public:
-  explicit PooledWriter(Conversion& conversion) : conversion_(conversion) {
-    if (pool().empty()) {
+  explicit PooledWriter(Conversion& conversion) : conversion_(conversion), pool_(pool()) {
+    if (pool_.empty()) {
       writer_ = std::make_unique<ValueWriter>();
     } else {
-      writer_ = std::move(pool().back());
-      pool().pop_back();
+      writer_ = std::move(pool_.back());
+      pool_.pop_back();
     }
   }
   ~PooledWriter() {
-    take_back();
-    if (writer_->size_estimate() == 0 && !large_ && pool().size() < most) pool().push_back(std::move(writer_));
+    if (!sent_) take_back();
+    if (!large_ && pool_.size() < most) pool_.push_back(std::move(writer_));
   }
   PooledWriter(const PooledWriter&) = delete;
   PooledWriter& operator=(const PooledWriter&) = delete;
@@ -34,6 +34,7 @@ class PooledWriter {
   ValueWriter* operator->() noexcept { return writer_.get(); }
 
   void sent() noexcept {
+    sent_ = true;
     note_size();
     writer_->clear();
   }
@@ -46,9 +47,11 @@ class PooledWriter {
   static constexpr std::size_t most = 8;                          // writers
   static constexpr std::size_t largest = std::size_t{256} << 10;  // bytes; more is given back
 
-  static std::vector<std::unique_ptr<ValueWriter>>& pool() {
-    thread_local std::vector<std::unique_ptr<ValueWriter>> writers = [] {
-      std::vector<std::unique_ptr<ValueWriter>> empty;
+  using Pool = std::vector<std::unique_ptr<ValueWriter>>;
+
+  static Pool& pool() {
+    thread_local Pool writers = [] {
+      Pool empty;
       empty.reserve(most);
       return empty;
     }();
@@ -57,8 +60,10 @@ class PooledWriter {
   void note_size() noexcept { large_ |= writer_->size_estimate() > largest; }
 
   Conversion& conversion_;
+  Pool& pool_;
   std::unique_ptr<ValueWriter> writer_;
   bool large_ = false;
+  bool sent_ = false;
 };
 
 }  // namespace py4cpp

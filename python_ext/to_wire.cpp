@@ -332,6 +332,7 @@ void Writing::write(PyObject* root) {
 }  // namespace
 
 void to_wire(PyObject* object, ValueWriter& writer, Conversion& conversion) {
+  if (write_plain(object, Py_TYPE(object), writer, conversion)) return;
   Writing(writer, conversion).write(object);
 }
 

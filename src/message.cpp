@@ -125,6 +125,9 @@ HelloInfo HelloInfo::read(const wire::Hello& hello) {
   return info;
 }
 
+// Takes the memory that a small failure needs: what is told when there is no memory must need none.
+MessageBuilder::MessageBuilder() { failure(0, {{}}); }
+
 void MessageBuilder::begin() {
   if (builder_.GetSize() > kept_size) {
     builder_.Reset();
@@ -133,45 +136,20 @@ void MessageBuilder::begin() {
   }
 }
 
-struct MessageBuilder::Pools {
-  flatbuffers::Offset<flatbuffers::Vector<const wire::Node*>> nodes;
-  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes;
-  flatbuffers::Offset<flatbuffers::Vector<const wire::Array*>> arrays;
-  flatbuffers::Offset<flatbuffers::Vector<const wire::Dim*>> dims;
-};
-
 template <class Table>
 MessageBytes MessageBuilder::finish(flatbuffers::Offset<Table> root) {
   builder_.Finish(root);
   return {kind_of<Table>, {builder_.GetBufferPointer(), builder_.GetSize()}};
 }
 
-MessageBuilder::Pools MessageBuilder::add(const ValueWriter& values) {
-  Pools pools;
-  pools.nodes = structs(builder_, values.nodes());
-  if (!values.byte_pool().empty()) {
-    builder_.ForceVectorAlignment(values.byte_pool().size(), 1, 8);  // so that inline arrays are aligned
-    pools.bytes = builder_.CreateVector(values.byte_pool());
-  }
-  pools.arrays = structs(builder_, values.arrays());
-  pools.dims = structs(builder_, values.dims());
-  return pools;
-}
-
 MessageBytes MessageBuilder::request(const RequestHead& head, const ValueWriter& values) {
   check_size(values.size_estimate());
-  begin();
-  const auto steps = builder_.CreateVectorOfStructs(head.steps.data(), head.steps.size());
-  const auto [nodes, bytes, arrays, dims] = add(values);
-  return finish(
-      wire::CreateRequest(builder_, head.id, head.under, head.want, head.keep, steps, nodes, bytes, arrays, dims));
+  return {wire::MessageKind::Request, call_.request(head, values)};
 }
 
 MessageBytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values) {
   check_size(values.size_estimate());
-  begin();
-  const auto [nodes, bytes, arrays, dims] = add(values);
-  return finish(wire::CreateReply(builder_, id, nodes, bytes, arrays, dims));
+  return {wire::MessageKind::Reply, call_.reply(id, values)};
 }
 
 MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
@@ -189,8 +167,10 @@ MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireExc
   }
   check_size(texts_.size_estimate());
   const auto list = structs(builder_, heads);
-  const auto [nodes, bytes, arrays, dims] = add(texts_);
-  return finish(wire::CreateFailure(builder_, id, list, nodes, bytes, arrays, dims));
+  const auto nodes = structs(builder_, texts_.nodes());
+  builder_.ForceVectorAlignment(texts_.byte_pool().size(), 1, 8);
+  const auto bytes = builder_.CreateVector(texts_.byte_pool());
+  return finish(wire::CreateFailure(builder_, id, list, nodes, bytes, 0, 0));
 }
 
 MessageBytes MessageBuilder::release(const ReleaseBatch& batch) {

@@ -3,6 +3,7 @@
 // its memory.
 #pragma once
 
+#include "call_message.hpp"
 #include "wire.hpp"
 
 #include <array>
@@ -83,14 +84,6 @@ struct WireException {
   std::uint64_t object = 0, host_exception = 0;
 };
 
-struct RequestHead {
-  std::uint64_t id = 0;
-  std::uint64_t under = 0;
-  std::span<const wire::Step> steps;
-  wire::Want want = wire::Want::value;
-  bool keep = false;
-};
-
 // What ended on one side since it last said so.
 struct ReleaseBatch {
   std::vector<std::uint64_t> objects;
@@ -120,6 +113,8 @@ struct HelloInfo {
 // Error(invalid) if the message would be larger than max_message_size.
 class MessageBuilder {
  public:
+  MessageBuilder();
+
   MessageBytes request(const RequestHead& head, const ValueWriter& values);
   MessageBytes reply(std::uint64_t id, const ValueWriter& values);
   MessageBytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
@@ -130,11 +125,10 @@ class MessageBuilder {
 
  private:
   void begin();
-  struct Pools;
-  Pools add(const ValueWriter& values);
   template <class Table>
   MessageBytes finish(flatbuffers::Offset<Table> root);
 
+  CallMessage call_;
   flatbuffers::FlatBufferBuilder builder_{1024};
   ValueWriter texts_;
 };

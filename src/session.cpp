@@ -2,6 +2,7 @@
 
 #include "session_parts.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -17,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto release_delay = 50ms;
+constexpr std::chrono::microseconds longest_held{3};  // that other threads of Python may wait for us to spin
 
 int make_eventfd() {
   const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -51,7 +53,8 @@ Session::Session(Side& side, std::unique_ptr<Channel> channel, const std::shared
       wake_(make_eventfd()),
       has_server_(options.has_server),
       guard_descriptors_(options.guard_descriptors),
-      spin_(options.spin) {}
+      spin_(options.spin),
+      held_spin_(std::min(options.spin, longest_held)) {}
 
 Session::~Session() {
   close("the session has ended");

@@ -226,8 +226,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // session_lead.cpp
   bool lead_is_to_be_had() const noexcept { return leader_ == nullptr; }
   void lead(Lock& lock, Waiter& me, Deadline deadline) noexcept;
-  void read_once(Lock& lock, Waiter& me) noexcept;
+  void read_held(Lock& lock, Waiter& me) noexcept;
   Channel::Arrival read_some(bool more, bool writing, Deadline deadline) noexcept;
+  Channel::Arrival spin(Spin& spin, std::chrono::nanoseconds budget) noexcept;
   Channel::Arrival look_up(bool reading, bool writing, Deadline deadline) noexcept;
   Channel::Arrival receive() noexcept;
   void take_lead(Waiter& me) noexcept;
@@ -303,6 +304,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   std::optional<std::chrono::microseconds> attended_;  // what Side was asked for, until it calls service()
 
   Spin spin_;                      // used by the leader only, without the lock
+  Spin held_spin_;                 // likewise, while it holds the interpreter
   const char* read_failure_ = "";  // likewise: why nothing more can be read, other than that the other side has ended
 
   struct Printed {

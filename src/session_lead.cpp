@@ -47,11 +47,16 @@ void Session::offer_lead() noexcept {
   side_.lead_is_free();
 }
 
-void Session::read_once(Lock& lock, Waiter& me) noexcept {
+// Before this thread lets go of the interpreter: that, and taking it back, takes longer than a quick host takes for its
+// next call.
+void Session::read_held(Lock& lock, Waiter& me) noexcept {
   if (too_much_output()) return;
   take_lead(me);
   lock.unlock();
-  const auto arrival = receive();
+  auto arrival = receive();
+  if (arrival == Channel::Arrival::nothing) {
+    if (const auto budget = held_spin_.budget(); budget.count() > 0) arrival = spin(held_spin_, budget);
+  }
   lock.lock();
   arrived(arrival);
   give_up_lead(lock);
@@ -84,17 +89,21 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
 // Without the lock: spins a little for something to read, then blocks until something can be read or written.
 Channel::Arrival Session::read_some(bool more, bool writing, Deadline deadline) noexcept {
   if (const auto budget = spin_.budget(); budget.count() > 0) {
-    auto arrival = Channel::Arrival::nothing;
-    const auto until = Clock::now() + budget;
-    do {
-      arrival = receive();
-    } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
-    spin_.outcome(arrival != Channel::Arrival::nothing);
-    if (arrival != Channel::Arrival::nothing) return arrival;
+    if (const auto arrival = spin(spin_, budget); arrival != Channel::Arrival::nothing) return arrival;
   } else if (more) {
     if (const auto arrival = receive(); arrival != Channel::Arrival::nothing) return arrival;
   }
   return look_up(true, writing, deadline);
+}
+
+Channel::Arrival Session::spin(Spin& spin, std::chrono::nanoseconds budget) noexcept {
+  auto arrival = Channel::Arrival::nothing;
+  const auto until = Clock::now() + budget;
+  do {
+    arrival = receive();
+  } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
+  spin.outcome(arrival != Channel::Arrival::nothing);
+  return arrival;
 }
 
 // Blocks; then reads, if that is wanted.

@@ -173,7 +173,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   const bool prints = printer_ == std::this_thread::get_id();  // what prints, waits: nobody need wait for its turn
   if (prints && printer_waits_++ == 0) output_goes_on();
   bool suspended = !has_server_;  // where there is no interpreter, there is nothing to let go of
-  bool tried = false;             // one read before that
+  bool tried = false;             // to read before that
   enlist(me);
   for (;;) {
     const bool late = !done(me) && (stopped(me) || (deadline && Clock::now() >= *deadline));
@@ -186,7 +186,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
     if (closed_) break;
     if (!suspended && !tried && lead_is_to_be_had()) {
       tried = true;
-      read_once(lock, me);
+      read_held(lock, me);
     } else if (!suspended) {  // not user code, and short: sleepers may count on us to lead all the same
       lock.unlock();
       side_.suspend();

@@ -13,13 +13,13 @@ namespace py4cpp {
 // when calls nest. What was not sent is taken back.
 class Worker::Writing {
  public:
-  explicit Writing(Worker& worker) : worker_(worker), writer_(take()) {}
+  explicit Writing(Worker& worker) : worker_(worker), spare_(spare()), writer_(take()) {}
   ~Writing() {
     if (!sent_) {
       for (const std::uint64_t id : writer_->callables()) worker_.exports_.released(id, 1);
     }
     writer_->clear();
-    spare().push_back(std::move(writer_));
+    spare_.push_back(std::move(writer_));
   }
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
@@ -28,21 +28,24 @@ class Worker::Writing {
   void sent() noexcept { sent_ = true; }
 
  private:
-  static std::vector<std::unique_ptr<ValueWriter>>& spare() {
-    thread_local std::vector<std::unique_ptr<ValueWriter>> writers;
+  using Spare = std::vector<std::unique_ptr<ValueWriter>>;
+
+  static Spare& spare() {
+    thread_local Spare writers;
     return writers;
   }
-  static std::unique_ptr<ValueWriter> take() {
-    if (spare().empty()) {
-      spare().reserve(8);
+  std::unique_ptr<ValueWriter> take() {
+    if (spare_.empty()) {
+      spare_.reserve(8);
       return std::make_unique<ValueWriter>();
     }
-    auto writer = std::move(spare().back());
-    spare().pop_back();
+    auto writer = std::move(spare_.back());
+    spare_.pop_back();
     return writer;
   }
 
   Worker& worker_;
+  Spare& spare_;
   std::unique_ptr<ValueWriter> writer_;
   bool sent_ = false;
 };
