@@ -71,7 +71,8 @@ const std::vector<Layer>& layers() {
       {"bind",
        {"binding", "cli/bind_writer", "cli/cpp_names"}},
       {"cli",
-       {"cli/command_bind", "cli/command_config", "cli/command_doctor", "cli/command_run", "cli/commands", "cli/main"}},
+       {"cli/command_bench", "cli/command_bind", "cli/command_config", "cli/command_doctor", "cli/command_repl",
+        "cli/command_run", "cli/commands", "cli/exit_status", "cli/main"}},
       // clang-format on
   };
   return table;

@@ -7,6 +7,6 @@
 namespace py4cpp::test {
 
 std::filesystem::path source_dir();  // the root of the source tree
-std::string test_python();           // the interpreter that has the packages the tests import
+std::string test_python();           // $PY4CPP_TEST_PYTHON, else the interpreter that has the packages the tests import
 
 }  // namespace py4cpp::test

@@ -1,5 +1,6 @@
 // py4cpp run SCRIPT: a script in a worker, as the configuration says.
 #include "commands.hpp"
+#include "exit_status.hpp"
 
 #include <py4cpp/py4cpp.hpp>
 
@@ -7,19 +8,6 @@
 #include <iostream>
 
 namespace py4cpp::cli {
-
-namespace {
-
-// As Python itself would end.
-int exit_status(const errors::SystemExit& exit) {
-  const Value code = exit.object().attr("code");
-  if (code.is<None>()) return 0;
-  if (const auto* number = code.get_if<std::int64_t>()) return static_cast<int>(*number & 0xFF);
-  std::cerr << exit.message() << "\n";
-  return 1;
-}
-
-}  // namespace
 
 int run_script(const std::string& script, const std::vector<std::string>& arguments) {
   std::vector<std::string> argv{script};

@@ -1,6 +1,8 @@
 // The subcommands of `py4cpp`. Each prints what it has to say and returns the exit status, or throws an Error.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ int init();
 int config(const std::string& key, const std::string& value, bool has_value);
 int doctor();
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
+int repl();
+// What py4cpp does on this machine, with this interpreter; each figure is taken for about `time`, the
+// largest array has so many MiB.
+int bench(std::chrono::milliseconds time, std::size_t largest);
 int segments(bool clean);
 
 }  // namespace py4cpp::cli

@@ -41,6 +41,8 @@ int run(int argc, char** argv) {
   run_command->add_option("arguments", arguments, "its arguments");
   run_command->prefix_command();
 
+  command("repl", "A Python prompt in a worker", repl);
+
   BindOptions bound;
   CLI::App* bind_command = command("bind", "Write a C++ header with the functions and classes of Python modules", [&] {
     bind(bound);
@@ -52,6 +54,13 @@ int run(int argc, char** argv) {
                            "their C++ namespace, such as np::linalg; of several modules the one around their own");
   bind_command->add_option("--names", bound.names, "only these names, separated by commas")->delimiter(',');
   bind_command->add_option("--python", bound.python, "the interpreter to ask; else the configured one");
+
+  unsigned milliseconds = 200;
+  std::size_t largest = 512;
+  CLI::App* bench_command = command("bench", "Measure calls and arrays, on this machine and with this interpreter",
+                                    [&] { return bench(std::chrono::milliseconds(milliseconds), largest); });
+  bench_command->add_option("--time", milliseconds, "milliseconds for each figure")->capture_default_str();
+  bench_command->add_option("--largest", largest, "MiB of the largest array")->capture_default_str();
 
   bool clean = false;
   CLI::App* segments_command =

@@ -91,6 +91,46 @@ TEST_F(Command, RunsScripts) {
   EXPECT_NE(run("run /no/such/script.py").first, 0);
 }
 
+TEST_F(Command, ReplRunsWhatIsTyped) {
+  const auto repl = [&](const std::string& lines) { return run("repl 2>&1 <<'END'\n" + lines + "\nEND\n#"); };
+  const auto [status, said] = repl(
+      "x = 3\nx\ndef f(n):\n    return n + x\n\nf(1)\n1/0\nf(\n  2)\nNone\n"
+      "print('\u00e9')\nname = input('? ')\nan answer\nname\nif x:\n  print('last')");
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(said,
+            "3\n4\nTraceback (most recent call last):\n  File \"<stdin>\", line 1, in <module>\n"
+            "ZeroDivisionError: division by zero\n5\n\u00e9\n? 'an answer'\nlast\n");
+  EXPECT_EQ(repl("import sys\nsys.exit(4)\nprint('no more')"), (std::pair{4, std::string()}));
+  EXPECT_EQ(repl("exit('told')"), (std::pair{1, std::string("told\n")}));
+  EXPECT_EQ(run("repl </dev/null"), (std::pair{0, std::string()}));
+  const auto syntax = repl("1 +\nx = (\n").second;
+  EXPECT_NE(syntax.find("SyntaxError: "), std::string::npos) << syntax;
+  EXPECT_EQ(repl("import os\nos._exit(7)").first, 1);
+}
+
+TEST_F(Command, ReplIsInterrupted) {
+  // The worker signals the command as a terminal would.
+  const auto [status, said] =
+      run("repl 2>&1 <<'END'\n"
+          "import os, signal, threading, time\n"
+          "def later(): threading.Timer(0.2, os.kill, (os.getppid(), signal.SIGINT)).start()\n"
+          "\n"
+          "later(); time.sleep(60)\n"
+          "print('after')\nEND\n#");
+  EXPECT_EQ(status, 0);
+  EXPECT_NE(said.find("\nKeyboardInterrupt\nafter\n"), std::string::npos) << said;
+}
+
+TEST_F(Command, BenchMeasuresThisMachine) {
+  const auto [status, said] = run("bench --time 1 --largest 64");
+  EXPECT_EQ(status, 0) << said;
+  for (const char* part : {"Python 3.", "a worker, started and stopped", "call(\"int\", \"5\")", "call_async",
+                           "callback", "C++ to Python", "1 MiB", "64 MiB"}) {
+    EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
+  }
+  EXPECT_EQ(said.find("0.00"), std::string::npos) << said;
+}
+
 TEST_F(Command, ListsAndCleansSegments) {
   EXPECT_EQ(run("segments").first, 0);
   const auto [status, said] = run("segments --clean");

@@ -140,6 +140,41 @@ TEST_F(Async, ThreadsAndCallbacksMix) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST_F(Async, SixteenThreadsCallWhilePythonsThreadsCallBack) {
+  constexpr int python_threads = 8, callbacks = 100, host_threads = 16, calls = 60;
+  std::atomic<int> sum{0};
+  std::atomic<int> wrong{0};
+  py.export_function("add", [&](int x) {
+    sum += x;
+    return py.eval<int>("x + 1", "x"_a = x);
+  });
+  py.exec(
+      "import threading\nbad = []\n"
+      "def work(k, n):\n"
+      "    for i in range(n):\n"
+      "        if add(1) != 2: bad.append(i)\n"
+      "def start(threads, n):\n"
+      "    global started\n"
+      "    started = [threading.Thread(target=work, args=(k, n)) for k in range(threads)]\n"
+      "    for t in started: t.start()\n"
+      "def join():\n    for t in started: t.join()");
+  py.call<void>("start", python_threads, callbacks);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < host_threads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < calls; ++i) {
+        if (py.call<int>("int", std::to_string(1000 * t + i)) != 1000 * t + i) ++wrong;
+        if (i % 8 == 0 && py.call<int>("add", 0) != 1) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  py.call<void>("join");
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(sum, python_threads * callbacks);
+  EXPECT_TRUE(py.eval<bool>("bad == []"));
+}
+
 TEST_F(Async, AMegabyteOfPipelinedCallsBothWays) {
   std::vector<Future<std::string>> all;
   const std::string text(4000, 'x');

@@ -5,7 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <tuple>
+#include <thread>
 
 namespace py4cpp::test {
 
@@ -103,6 +103,26 @@ TEST_F(Handles, AreNotMadeOfValuesThatHaveArrived) {
   const auto error = thrown_by<ConversionError>([&] { py.eval("{'k': [[1]]}").as<std::map<std::string, Object>>(); });
   EXPECT_EQ(error.path(), "['k']");
   EXPECT_NE(std::string(error.what()).find("ask Python for an Object"), std::string::npos) << error.what();
+}
+
+TEST_F(Handles, AreReleasedOnAnyThreadAlsoDuringCallbacks) {
+  constexpr int rounds = 200;
+  py.export_function("drop", [&] { static_cast<void>(py.eval<std::vector<Object>>("[object(), [], {}]")); });
+  std::vector<std::thread> threads;
+  for (int k = 0; k < 4; ++k) {
+    threads.emplace_back([&, k] {
+      for (int i = 0; i < rounds; ++i) {
+        Object mine = py.eval<Object>("object()");
+        if (k % 2 == 0) py.exec("drop()");
+        std::thread([gone = std::move(mine)]() mutable { gone = Object(); }).join();
+        Object kept = py.eval<Object>("[]");
+        py.call([&kept] { kept = Object(); });
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(py.stats().live_objects, 0u);
+  EXPECT_EQ(py.eval<int>("__import__('py4cpp').stats()['live_objects']"), 0);
 }
 
 TEST_F(Handles, AMillionAreHeldAndReleased) {
