@@ -72,7 +72,7 @@ def run(program, quick, results):
         )
         if done.returncode == 77:  # it says why it can't run here
             results.skipped[program.name] = done.stderr.strip().rpartition("\n")[2]
-            return None
+            return None  # and is not asked again
         try:
             content = json.loads(out.read_text(encoding="utf-8"))
         except (OSError, ValueError):
