@@ -34,7 +34,7 @@ void count(benchmark::State& state, std::size_t batches, std::size_t bytes) {
   state.SetBytesProcessed(items * static_cast<std::int64_t>(bytes));
 }
 
-constexpr auto consumer = R"(
+constexpr auto consumers = R"(
 def consume_copied(feed):
     for batch in feed:
         np.copyto(scratch, batch["x"])
@@ -49,7 +49,7 @@ void feed(benchmark::State& state, Work work) {
   const std::size_t batches = batches_a_round(work, bytes);
   Python* const python = numpy_worker(state);
   if (!python || !has_room(state, slots * bytes)) return;
-  python->exec(consumer);
+  python->exec(consumers);
   python->exec("scratch = np.ones(n, np.uint8)", kw("n", bytes));
   const std::vector<std::uint8_t> source(bytes, 1);
   Feed feed(*python, {{"x", uint8, {bytes}}}, {.slots = slots});

@@ -83,7 +83,9 @@ class Producer {
   std::uint64_t random_ = 88172645463325252ull;
 };
 
-void count(benchmark::State& state) { state.SetItemsProcessed(state.iterations() * batches); }
+void count(benchmark::State& state) {
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batches));
+}
 
 void produce_alone(benchmark::State& state) {
   Producer producer;

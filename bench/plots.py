@@ -1,5 +1,6 @@
 """The two plots of a results file, as SVG beside it: calls a second by peer, and seconds by the size of an array."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def calls_by_peer(results, path):
     names, rates = zip(*rows)
     bars = axes.barh(names, rates, color=[OURS if name.startswith("py4cpp") else OTHERS for name in names])
     axes.set_xscale("log")
-    axes.set_xlim(right=max(rates) * 4)
+    axes.set_xlim(10 ** math.floor(math.log10(min(rates))) / 2, max(rates) * 4)
     axes.bar_label(bars, [f" {rate / 1e6:.2g} M" if rate >= 1e6 else f" {rate / 1e3:.3g} k" for rate in rates])
     axes.set_xlabel("calls a second")
     axes.spines[["top", "right"]].set_visible(False)

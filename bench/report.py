@@ -85,6 +85,16 @@ def skipped(results):
     return "\n".join(f"- `{name}`: {reason}" for name, reason in sorted(results.skipped.items())) or "Nothing."
 
 
+def with_targets(page, results):
+    """The page with what stands between its two marks replaced by the table of these results."""
+    begin, end = "<!-- targets: written by ./run bench --save -->", "<!-- end of targets -->"
+    before, begun, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
+        raise ValueError(f"the page lacks {begin} or {end}")
+    return f"{before}{begin}\n{context(results)}\n\n{targets(results)}\n{end}{after}"
+
+
 def markdown(results):
     return f"""<!-- Written by ./run bench; do not edit. -->
 # Results

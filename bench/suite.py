@@ -44,13 +44,13 @@ def load():
     return "{:.2f}".format(os.getloadavg()[0])
 
 
-def context(arguments):
+def context(names):
     changed = "" if output_of("git", "status", "--porcelain") == "" else ", with changes"
     return {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": (output_of("git", "rev-parse", "--short", "HEAD") or "unknown") + changed,
-        "command": " ".join(["./run bench", *arguments]),
+        "command": " ".join(["./run bench", *names]),
         "interpreter": output_of(os.environ["PY4CPP_PYTHON"], "--version"),
         "load at the start": load(),
     }
@@ -72,7 +72,7 @@ def run(program, quick, results):
         )
         if done.returncode == 77:  # it says why it can't run here
             results.skipped[program.name] = done.stderr.strip().rpartition("\n")[2]
-            return None
+            return None  # and is not asked again
         try:
             content = json.loads(out.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -123,6 +123,13 @@ def write(results, directory, python):
         print("without plots")
 
 
+def save(results):
+    """Into the source tree: what README and RESULTS.md show."""
+    write(results, HERE / "results", os.environ["PY4CPP_PYTHON"])
+    page = HERE / "RESULTS.md"
+    page.write_text(report.with_targets(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
 def show(results, quick):
     print(f"\n{report.figures(results)}\n")
     if not quick:
@@ -137,9 +144,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="each once and small: shows that they work, not how fast")
     parser.add_argument("--out", type=Path, help="directory of the results")
+    parser.add_argument("--save", action="store_true", help="also into bench/results and RESULTS.md; all benchmarks only")
     parser.add_argument("--binaries", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers-python", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.save and (arguments.names or arguments.quick):
+        parser.error("--save is for a full run")
     python = os.environ.setdefault("PY4CPP_PYTHON", "/usr/bin/python3")
     programs, reasons = available(arguments.binaries, python, arguments.peers_python)
     programs, reasons = chosen(programs, reasons, arguments.names)
@@ -150,6 +160,8 @@ def main():
     if arguments.out:
         write(results, arguments.out, python)
         print(f"written to {arguments.out}")
+    if arguments.save:
+        save(results)
     if failures:
         sys.exit(f"failed: {', '.join(dict.fromkeys(failures))}")
 
