@@ -1,6 +1,7 @@
 """The Python end of a C++ Feed: batches of arrays that a C++ program fills while Python works on earlier ones."""
 
 import gc
+import threading
 from collections import deque
 
 from . import _native
@@ -18,9 +19,9 @@ class Feed:
         self._take = take  # take(turn) answers, in turn, with a batch, None where an epoch ends, False for good
         self._turn = 0
         self._slots = slots
+        self._in_turn = threading.Lock()  # one loop at a time asks and waits: what comes is looked at in order
         self._asked = deque()  # pending takes, in order
         self._given = deque()  # what became of the batches: watches of their blocks
-        self._early = deque()  # batches of the next epoch that a loop over the last one has met
         self._loops = 0
         self._waiting = 0
         self._epoch = 0
@@ -35,29 +36,33 @@ class Feed:
 
     def _next(self, epoch):
         """The next batch, None where the epoch ends."""
-        if self._closed or epoch != self._epoch:
+        if self._ended(epoch):
             return None
-        if self._early:
-            return self._give(self._early.popleft())
         self._check_room()
+        self._waiting += 1
+        try:
+            with self._in_turn:
+                return None if self._ended(epoch) else self._take_turn()
+        finally:
+            self._waiting -= 1
+
+    def _ended(self, epoch):
+        return self._closed or epoch != self._epoch
+
+    def _take_turn(self):
         while len(self._asked) < self._slots:
             self._asked.append(self._take.start(self._turn))
             self._turn += 1
         taken = self._asked.popleft()
-        self._waiting += 1
         try:
             batch = taken.result()
         except KeyboardInterrupt:
             self._asked.appendleft(taken)
             raise
-        finally:
-            self._waiting -= 1
         if batch is None:
             self._epoch += 1
         elif batch is False:
             self._closed = True
-        elif epoch != self._epoch:
-            self._early.append(batch)
         else:
             return self._give(batch)
         return None
@@ -78,10 +83,11 @@ class Feed:
             )
 
     def _stuck(self):
-        while self._given and not self._given[0].alive():
-            self._given.popleft()
         if len(self._given) >= self._slots:
-            self._given = deque(watch for watch in self._given if watch.alive())
+            for _ in range(len(self._given)):  # in place: other loops add to it meanwhile
+                watch = self._given.popleft()
+                if watch.alive():
+                    self._given.append(watch)
         return len(self._given) >= self._slots and self._waiting >= self._loops - 1
 
     def _left(self):
