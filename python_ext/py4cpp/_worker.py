@@ -8,12 +8,15 @@ import sys
 from . import _native
 from ._imports import when_imported
 
+_SWITCH_INTERVAL = 0.0005  # seconds that a call waits for a busy thread of Python to let it in; Python's own is ten times that
+
 
 def main(read_descriptor, write_descriptor):
     """Serves the host at the other end of two pipes. Returns to let Python end as it always does."""
     capture_stdout = _native.connect(read_descriptor, write_descriptor)
     atexit.register(_native.ending)  # the first to be registered is the last to run
     when_imported("numpy", lambda numpy: _native.numpy_imported())
+    sys.setswitchinterval(min(_SWITCH_INTERVAL, sys.getswitchinterval()))
     sys.argv = [""]
     _clean_main()
     if capture_stdout:
