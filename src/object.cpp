@@ -82,9 +82,9 @@ struct ObjectIterator::Source {
   std::size_t taken = 0;
 };
 
-ObjectIterator::ObjectIterator(const Object& iterable, std::size_t ahead)
+ObjectIterator::ObjectIterator(const Object& iterable)
     : source_(std::make_shared<Source>(
-          Source{detail::call_function<Object>(iterable.peer(), introspection, "Reader", iterable, ahead), {}, 0})) {
+          Source{detail::call_function<Object>(iterable.peer(), introspection, "Reader", iterable), {}, 0})) {
   ++*this;
 }
 

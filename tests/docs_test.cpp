@@ -20,7 +20,7 @@ std::string text_of(const std::filesystem::path& file) {
 
 std::set<std::string> names_of_tests() {
   std::set<std::string> names;
-  const std::regex test("^TEST(?:_F)?\\((\\w+), (\\w+)\\)");
+  const std::regex test("^(?:TYPED_)?TEST(?:_F)?\\((\\w+), (\\w+)\\)");
   for (const auto& entry : std::filesystem::recursive_directory_iterator(source_dir() / "tests")) {
     if (entry.path().extension() != ".cpp") continue;
     std::ifstream in(entry.path());

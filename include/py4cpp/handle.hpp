@@ -46,7 +46,6 @@ class ObjectState {
 };
 
 class ObjectIterator;
-class ObjectRange;
 
 class Object {
  public:
@@ -96,12 +95,9 @@ class Object {
   std::shared_ptr<T> host_ptr() const;
 
   // Python's iterator, one step a round trip, except over a range, tuple, str, bytes or frozenset, which nothing can
-  // change: there many elements come at a time.
+  // change: there many elements come at a time. What is to be made ahead of the loop: Python::collect().
   ObjectIterator begin() const;
   ObjectIterator end() const;
-  // The same, read ahead of the loop by up to `ahead` elements, whatever is iterated: what Python does for an element
-  // then happens earlier than the loop asks for it; what it raises is thrown in its place.
-  ObjectRange iterate(std::size_t ahead) const;
 
   // Local.
   const std::shared_ptr<ObjectState>& state() const noexcept { return state_; }

@@ -124,8 +124,8 @@ class ObjectIterator {
   using reference = const Value&;
 
   ObjectIterator() noexcept = default;  // the end of any
-  // iter(iterable), and its first element. `ahead`: how many elements may come at once; 0: as is safe.
-  explicit ObjectIterator(const Object& iterable, std::size_t ahead = 0);
+  // iter(iterable), and its first element.
+  explicit ObjectIterator(const Object& iterable);
 
   const Value& operator*() const noexcept { return element_; }
   const Value* operator->() const noexcept { return &element_; }
@@ -143,21 +143,8 @@ class ObjectIterator {
   Value element_;
 };
 
-// What Object::iterate() goes through; each begin() asks for an iterator of its own.
-class ObjectRange {
- public:
-  ObjectRange(Object iterable, std::size_t ahead) noexcept : iterable_(std::move(iterable)), ahead_(ahead) {}
-  ObjectIterator begin() const { return ObjectIterator(iterable_, ahead_); }
-  ObjectIterator end() const { return {}; }
-
- private:
-  Object iterable_;
-  std::size_t ahead_;
-};
-
 inline ObjectIterator Object::begin() const { return ObjectIterator(*this); }
 inline ObjectIterator Object::end() const { return {}; }
-inline ObjectRange Object::iterate(std::size_t ahead) const { return {*this, ahead == 0 ? 1 : ahead}; }
 
 namespace detail {
 

@@ -65,19 +65,18 @@ _SMALL = (int, float, bool, complex, type(None))
 
 
 class Reader:
-    """Iterates for C++, several elements at a time where that makes no difference or where it was asked for."""
+    """Iterates for C++, several elements at a time where that makes no difference."""
 
-    def __init__(self, iterable, ahead):
+    def __init__(self, iterable):
         self._next = iter(iterable).__next__
-        self._most = ahead or (256 if type(iterable) in _FIXED else 1)
-        self._size = ahead or min(self._most, 16)
+        self._most = 256 if type(iterable) in _FIXED else 1
+        self._size = min(self._most, 16)
         self._ended = False
-        self._error = None
 
     def take(self):
-        """The next elements, at least one; none at the end. What is raised meanwhile comes after them."""
+        """The next elements, at least one; none at the end."""
         taken = []
-        while len(taken) < self._size and self.advance(raising=not taken):
+        while len(taken) < self._size and self.advance():
             taken.append(self.element)
             if not self._is_small():
                 break
@@ -85,25 +84,18 @@ class Reader:
         self._size = min(self._most, 2 * self._size)
         return taken
 
-    def advance(self, raising=True):
+    def advance(self):
         """Whether there is one more, which is then `element`."""
         self.element = None
         if self._ended:
-            if raising and self._error is not None:
-                error, self._error = self._error, None
-                raise error
             return False
+        self._ended = True  # so it is also where this raises
         try:
             self.element = self._next()
-            return True
         except StopIteration:
-            self._ended = True
-        except BaseException as error:
-            self._ended = True
-            if raising:
-                raise
-            self._error = error
-        return False
+            return False
+        self._ended = False
+        return True
 
     def _is_small(self):
         kind = type(self.element)

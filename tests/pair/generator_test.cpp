@@ -198,21 +198,6 @@ TEST_F(Iteration, ReadsAheadOnlyWhereNobodyCanTell) {
   EXPECT_EQ(py.eval<int>("len(xs)"), 5);
 }
 
-TEST_F(Iteration, ReadsAheadWhereItIsAskedTo) {
-  py.exec("made = []\ndef make():\n    for i in range(10):\n        made.append(i)\n        yield i\n    1 / 0");
-  int next = 0;
-  const auto through = [&] {
-    for (const Value& x : py.eval<Object>("make()").iterate(4)) {
-      EXPECT_EQ(x.as<int>(), next++);
-      if (next == 1) {
-        EXPECT_EQ(py.eval<int>("len(made)"), 4);
-      }
-    }
-  };
-  EXPECT_THROW(through(), errors::ZeroDivisionError);
-  EXPECT_EQ(next, 10) << "what came before the error comes first";
-}
-
 TEST_F(Iteration, GivesHandlesWhereTheyAreWanted) {
   const Object range = py.eval<Object>("range(3)");
   const RemoteObjects keep(py);
