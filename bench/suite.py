@@ -56,7 +56,7 @@ def context(names):
     }
 
 
-def run(program, quick, results):
+def run(program, turn, quick, results):
     """One run of one program. Returns what went wrong, or nothing."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "out.json"
@@ -77,7 +77,7 @@ def run(program, quick, results):
             content = json.loads(out.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             content = {"benchmarks": []}
-        results.add_report(program.name, content)
+        results.add_report(program.name, content, turn)
         if done.returncode != 0 or not content["benchmarks"]:
             return f"{program.name} ended with status {done.returncode}\n{done.stderr[-2000:]}"
     return None
@@ -93,7 +93,7 @@ def run_all(programs, rounds, quick, results):
         print(f"{position} round {turn // len(programs) + 1}: {program.name}", flush=True)
         if program.name in results.skipped:
             continue
-        failed = run(program, quick, results)
+        failed = run(program, turn // len(programs), quick, results)
         if failed:
             print(failed, file=sys.stderr, flush=True)
             failures.append(program.name)
