@@ -35,7 +35,7 @@ def _row(*cells):
 
 
 def targets(results):
-    """A table: the target, the figure, the median of all rounds, between the lowest and the highest, whether it is met."""
+    """A table: the target, the figure as the median of all rounds, the lowest and the highest, whether it is met."""
     rows = [_row("what", "target", "measured", "lowest – highest round", "met"), "|---|---|---|---|---|"]
     for target in TARGETS:
         sign = "≥" if target.bound == "at least" else "≤"

@@ -1,8 +1,8 @@
 """What benchmarks measured: read from Google Benchmark's JSON, kept as one list of repetitions for each figure.
 
 A results file is {"context": {...}, "samples": {"program/benchmark": {"time": [...], "p50": [...], ...}}, "skipped":
-{"program/benchmark": reason}}. Times are in seconds, rates per second; each entry of a list is one repetition, and "round"
-says in which round it was.
+{"program/benchmark": reason}}. Times are in seconds, rates per second; each entry of a list is one repetition, and
+"round" says in which round it was.
 """
 
 import json

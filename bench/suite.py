@@ -1,7 +1,7 @@
 """Runs the benchmarks by turns, in rounds, and writes what came out: JSON, Markdown, plots. `./run bench` calls it.
 
-In each round every program runs once, and interleaves its own benchmarks at random, so that what is compared was measured
-within the same seconds, and a slow stretch of the machine is everybody's.
+In each round every program runs once, and interleaves its own benchmarks at random, so that what is compared was
+measured within the same seconds, and a slow stretch of the machine is everybody's.
 """
 
 import argparse
@@ -144,7 +144,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="each once and small: shows that they work, not how fast")
     parser.add_argument("--out", type=Path, help="directory of the results")
-    parser.add_argument("--save", action="store_true", help="also into bench/results and RESULTS.md; all benchmarks only")
+    parser.add_argument(
+        "--save", action="store_true", help="also into bench/results and RESULTS.md; all benchmarks only"
+    )
     parser.add_argument("--binaries", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers-python", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

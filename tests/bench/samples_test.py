@@ -35,8 +35,7 @@ class Reports(unittest.TestCase):
     def test_counters_keep_their_names(self):
         self.add(row("x", 1.0, p50_ns=2.0, items_per_second=1e6, grown=0.0, iterations=7, threads=1))
         self.assertEqual(
-            self.results.samples["call/x"],
-            {"round": [0], "time": [1e-9], "p50": [2e-9], "rate": [1e6], "grown": [0.0]}
+            self.results.samples["call/x"], {"round": [0], "time": [1e-9], "p50": [2e-9], "rate": [1e6], "grown": [0.0]}
         )
         self.assertEqual(self.results.medians().time("call/x"), 2e-9)
 
@@ -87,7 +86,8 @@ class Targets(unittest.TestCase):
             "call/calls/call_int / spinning": {"round": [0] * 3, "time": [9.0] * 3, "p50": [5.0, 4.0, 3.0]},
         }
         self.assertIn(
-            "| sync call, over the rate of a raw spinning pipe | ≥ 0.5 × | 0.5 × |", report.targets(Samples({}, samples))
+            "| sync call, over the rate of a raw spinning pipe | ≥ 0.5 × | 0.5 × |",
+            report.targets(Samples({}, samples)),
         )
 
 
