@@ -62,6 +62,8 @@ def _reason(results, name):
 
 def context(results):
     lines = [f"- {key}: {value}" for key, value in results.context.items()]
+    if float(results.context.get("load at the start", 0)) > 0.7:
+        lines.append("- **The machine was busy with something else: ratios are rough, times say little.**")
     return "\n".join(lines)
 
 

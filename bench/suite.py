@@ -20,6 +20,7 @@ from programs import available
 from samples import Samples
 
 HERE = Path(__file__).resolve().parent
+ROUNDS = 3
 
 
 def output_of(*command):
@@ -37,20 +38,26 @@ def machine():
         fields.setdefault(key.strip(), value.strip())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     cpus = len(os.sched_getaffinity(0))
-    return f"{fields.get('model name', platform.machine())}, {cpus} CPUs, {memory} GiB, Linux {platform.release()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{fields.get('model name', platform.machine())}, {cpus} CPUs, {memory} GiB, Linux {kernel}"
 
 
 def load():
     return "{:.2f}".format(os.getloadavg()[0])
 
 
-def context(names):
+def command(arguments):
+    words = ["./run bench", *arguments.names, *(["--peers-pypi"] if arguments.peers_python else [])]
+    return " ".join(words + ([f"--rounds {arguments.rounds}"] if arguments.rounds != ROUNDS else []))
+
+
+def context(arguments):
     changed = "" if output_of("git", "status", "--porcelain") == "" else ", with changes"
     return {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": (output_of("git", "rev-parse", "--short", "HEAD") or "unknown") + changed,
-        "command": " ".join(["./run bench", *names]),
+        "command": command(arguments),
         "interpreter": output_of(os.environ["PY4CPP_PYTHON"], "--version"),
         "load at the start": load(),
     }
@@ -141,7 +148,7 @@ def show(results, quick):
 def main():
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these alone: call, array, pipe ...")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="each once and small: shows that they work, not how fast")
     parser.add_argument("--out", type=Path, help="directory of the results")
     parser.add_argument(
@@ -155,7 +162,7 @@ def main():
     python = os.environ.setdefault("PY4CPP_PYTHON", "/usr/bin/python3")
     programs, reasons = available(arguments.binaries, python, arguments.peers_python)
     programs, reasons = chosen(programs, reasons, arguments.names)
-    results = Samples(context(arguments.names), {}, dict(reasons))
+    results = Samples(context(arguments), {}, dict(reasons))
     failures = run_all(programs, 1 if arguments.quick else arguments.rounds, arguments.quick, results)
     results.context["load at the end"] = load()
     show(results, arguments.quick)
