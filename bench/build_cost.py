@@ -1,5 +1,5 @@
-"""What the library costs a program that uses it: seconds to compile its header, beside the xtensor headers that the header
-must bring, and bytes that it adds to a program that makes one call, linked statically."""
+"""What the library costs a program that uses it: seconds to compile its header, beside the xtensor headers that it must
+bring, and bytes that it adds to a program that makes one call, linked statically."""
 
 import os
 import random

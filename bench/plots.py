@@ -12,7 +12,9 @@ except ImportError as missing:
 from samples import Samples
 
 matplotlib.use("svg")
-matplotlib.rcParams.update({"svg.hashsalt": "py4cpp", "svg.fonttype": "none", "font.size": 10, "figure.facecolor": "white"})
+matplotlib.rcParams.update(
+    {"svg.hashsalt": "py4cpp", "svg.fonttype": "none", "font.size": 10, "figure.facecolor": "white"}
+)
 
 from matplotlib import pyplot  # noqa: E402
 

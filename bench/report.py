@@ -1,6 +1,7 @@
 """The results as Markdown: where each target stands, and every figure."""
 
-from samples import interval
+import statistics
+
 from targets import TARGETS
 
 
@@ -34,19 +35,18 @@ def _row(*cells):
 
 
 def targets(results):
-    """A table: the target, the figure with its 95 % interval, whether it is met."""
-    rows = [_row("what", "target", "measured", "95 % interval", "met"), "|---|---|---|---|---|"]
-    medians = results.medians()
+    """A table: the target, the figure as the median of all rounds, the lowest and the highest, whether it is met."""
+    rows = [_row("what", "target", "measured", "lowest – highest round", "met"), "|---|---|---|---|---|"]
     for target in TARGETS:
         sign = "≥" if target.bound == "at least" else "≤"
         wanted = f"{sign} {quantity(target.limit, target.unit)}"
         try:
-            value = target.figure(medians)
-            low, high = interval(results.samples, target.figure)
+            rounds = results.by_round(target.figure)
         except KeyError as missing:
             rows.append(_row(target.what, wanted, f"not measured: {_reason(results, missing.args[0])}", "", ""))
             continue
-        spread = f"{_number(low)} – {_number(high)}"
+        value = statistics.median(rounds)
+        spread = f"{_number(min(rounds))} – {_number(max(rounds))}"
         rows.append(
             _row(target.what, wanted, quantity(value, target.unit), spread, "yes" if target.met(value) else "**no**")
         )
@@ -62,12 +62,14 @@ def _reason(results, name):
 
 def context(results):
     lines = [f"- {key}: {value}" for key, value in results.context.items()]
+    if float(results.context.get("load at the start", 0)) > 0.7:
+        lines.append("- **The machine was busy with something else: ratios are rough, times say little.**")
     return "\n".join(lines)
 
 
 def figures(results):
     """Every benchmark: medians over the repetitions."""
-    known = {"time", "p50", "p99", "rate", "bytes_per_second"}
+    known = {"round", "time", "p50", "p99", "rate", "bytes_per_second"}
     rows = [_row("benchmark", "mean", "p50", "p99", "rate", "bytes", "more"), "|---|---|---|---|---|---|---|"]
     medians = results.medians()
     for name in sorted(results.samples):
@@ -102,8 +104,7 @@ def markdown(results):
 {context(results)}
 
 A figure is the median over the repetitions of all rounds, p50 and p99 being those of single operations within a
-repetition. A ratio (×) is one of medians. The interval says between which values a figure lay when repetitions were
-resampled; it knows nothing of what differs from run to run.
+repetition. A target's figure is the median of those of the rounds; a ratio (×) is one of medians within a round.
 
 ## Targets
 

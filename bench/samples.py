@@ -1,11 +1,11 @@
 """What benchmarks measured: read from Google Benchmark's JSON, kept as one list of repetitions for each figure.
 
 A results file is {"context": {...}, "samples": {"program/benchmark": {"time": [...], "p50": [...], ...}}, "skipped":
-{"program/benchmark": reason}}. Times are in seconds, rates per second; each entry of a list is one repetition, in order.
+{"program/benchmark": reason}}. Times are in seconds, rates per second; each entry of a list is one repetition, and
+"round" says in which round it was.
 """
 
 import json
-import random
 import re
 import statistics
 
@@ -38,8 +38,8 @@ class Samples:
             json.dump(vars(self), file, indent=1)
             file.write("\n")
 
-    def add_report(self, program, report):
-        """Takes over what one run of a program reported, as Google Benchmark's JSON."""
+    def add_report(self, program, report, turn=0):
+        """Takes over what one run of a program reported in that round, as Google Benchmark's JSON."""
         for row in report["benchmarks"]:
             if row.get("run_type", "iteration") != "iteration":
                 continue
@@ -48,6 +48,7 @@ class Samples:
                 self.skipped[name] = row["error_message"]
                 continue
             figures = self.samples.setdefault(name, {})
+            figures.setdefault("round", []).append(turn)
             figures.setdefault("time", []).append(row["real_time"] * _UNITS[row["time_unit"]])
             for counter, value in row.items():
                 if counter not in _FIELDS:
@@ -57,28 +58,35 @@ class Samples:
     def medians(self):
         return Medians(self.samples)
 
+    def by_round(self, function):
+        """function(medians) of each round that has what it needs. KeyError if none has."""
+        turns = {turn for figures in self.samples.values() for turn in figures["round"]}
+        values = []
+        for turn in sorted(turns):
+            try:
+                values.append(function(Medians(self.samples, turn)))
+            except KeyError:
+                continue
+        return values or [function(Medians(self.samples))]
+
 
 class Medians:
-    """The median over the repetitions of a figure, as a function of a benchmark's name."""
+    """The median over the repetitions of a figure, of one round or of all, as a function of a benchmark's name."""
 
-    def __init__(self, samples, choose=lambda values: values):
+    def __init__(self, samples, turn=None):
         self._samples = samples
-        self._choose = choose
+        self._turn = turn
 
     def __call__(self, name, figure="time"):
         """KeyError where it was not measured."""
-        return statistics.median(self._choose(self._samples[name][figure]))
+        figures = self._samples[name]
+        values = [
+            value for value, turn in zip(figures[figure], figures["round"]) if self._turn is None or turn == self._turn
+        ]
+        if not values:
+            raise KeyError(name)
+        return statistics.median(values)
 
     def time(self, name):
         """Of a single operation, where these were timed one by one."""
         return self(name, "p50" if "p50" in self._samples[name] else "time")
-
-
-def interval(samples, function, confidence=0.95, resamples=400):
-    """Between which values function(medians) lies, by resampling repetitions: the bootstrap's percentiles."""
-    generator = random.Random(1)
-    values = sorted(
-        function(Medians(samples, lambda values: generator.choices(values, k=len(values)))) for _ in range(resamples)
-    )
-    outside = (1 - confidence) / 2
-    return values[int(outside * (resamples - 1))], values[round((1 - outside) * (resamples - 1))]

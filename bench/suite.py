@@ -1,7 +1,7 @@
 """Runs the benchmarks by turns, in rounds, and writes what came out: JSON, Markdown, plots. `./run bench` calls it.
 
-In each round every program runs once, and interleaves its own benchmarks at random, so that what is compared was measured
-within the same seconds, and a slow stretch of the machine is everybody's.
+In each round every program runs once, and interleaves its own benchmarks at random, so that what is compared was
+measured within the same seconds, and a slow stretch of the machine is everybody's.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from programs import available
 from samples import Samples
 
 HERE = Path(__file__).resolve().parent
+ROUNDS = 3
 
 
 def output_of(*command):
@@ -37,26 +38,32 @@ def machine():
         fields.setdefault(key.strip(), value.strip())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
     cpus = len(os.sched_getaffinity(0))
-    return f"{fields.get('model name', platform.machine())}, {cpus} CPUs, {memory} GiB, Linux {platform.release()}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    return f"{fields.get('model name', platform.machine())}, {cpus} CPUs, {memory} GiB, Linux {kernel}"
 
 
 def load():
     return "{:.2f}".format(os.getloadavg()[0])
 
 
-def context(names):
+def command(arguments):
+    words = ["./run bench", *arguments.names, *(["--peers-pypi"] if arguments.peers_python else [])]
+    return " ".join(words + ([f"--rounds {arguments.rounds}"] if arguments.rounds != ROUNDS else []))
+
+
+def context(arguments):
     changed = "" if output_of("git", "status", "--porcelain") == "" else ", with changes"
     return {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": (output_of("git", "rev-parse", "--short", "HEAD") or "unknown") + changed,
-        "command": " ".join(["./run bench", *names]),
+        "command": command(arguments),
         "interpreter": output_of(os.environ["PY4CPP_PYTHON"], "--version"),
         "load at the start": load(),
     }
 
 
-def run(program, quick, results):
+def run(program, turn, quick, results):
     """One run of one program. Returns what went wrong, or nothing."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "out.json"
@@ -77,7 +84,7 @@ def run(program, quick, results):
             content = json.loads(out.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             content = {"benchmarks": []}
-        results.add_report(program.name, content)
+        results.add_report(program.name, content, turn)
         if done.returncode != 0 or not content["benchmarks"]:
             return f"{program.name} ended with status {done.returncode}\n{done.stderr[-2000:]}"
     return None
@@ -93,7 +100,7 @@ def run_all(programs, rounds, quick, results):
         print(f"{position} round {turn // len(programs) + 1}: {program.name}", flush=True)
         if program.name in results.skipped:
             continue
-        failed = run(program, quick, results)
+        failed = run(program, turn // len(programs), quick, results)
         if failed:
             print(failed, file=sys.stderr, flush=True)
             failures.append(program.name)
@@ -141,10 +148,12 @@ def show(results, quick):
 def main():
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="run these alone: call, array, pipe ...")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="each once and small: shows that they work, not how fast")
     parser.add_argument("--out", type=Path, help="directory of the results")
-    parser.add_argument("--save", action="store_true", help="also into bench/results and RESULTS.md; all benchmarks only")
+    parser.add_argument(
+        "--save", action="store_true", help="also into bench/results and RESULTS.md; all benchmarks only"
+    )
     parser.add_argument("--binaries", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers-python", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -153,7 +162,7 @@ def main():
     python = os.environ.setdefault("PY4CPP_PYTHON", "/usr/bin/python3")
     programs, reasons = available(arguments.binaries, python, arguments.peers_python)
     programs, reasons = chosen(programs, reasons, arguments.names)
-    results = Samples(context(arguments.names), {}, dict(reasons))
+    results = Samples(context(arguments), {}, dict(reasons))
     failures = run_all(programs, 1 if arguments.quick else arguments.rounds, arguments.quick, results)
     results.context["load at the end"] = load()
     show(results, arguments.quick)

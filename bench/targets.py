@@ -126,7 +126,8 @@ TARGETS = [
            _text("bytes_over", ("memcpy_warm", "by_python/copy_bytes"))),
     Target("bytes of 1 GiB from Python, over memcpy and a fresh std::string", "at least", 0.8, "x",
            _text("bytes_back", ("memcpy_warm", "fresh_string"))),
-    Target("compile `#include <py4cpp/py4cpp.hpp>`", "at most", 2, "s", _of("build_cost/compile/py4cpp", "time")),
+    Target("compile `#include <py4cpp/py4cpp.hpp>`, processor time", "at most", 2, "s",
+           _of("build_cost/compile/py4cpp", "cpu_seconds")),
     Target("allocations of a scalar call in the host", "at most", 0, "",
            _of("allocation/allocated_by/call_int", "allocations_per_call")),
     *(Target(f"feed, {text} a batch, over a ring of buffers between two threads", "at least", 0.9, "x", _feed(size))

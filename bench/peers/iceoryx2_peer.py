@@ -52,7 +52,7 @@ class End:
 def serve():
     end = End("pong", "ping", 64)
     end.send(1)
-    while (size := end.receive()) not in (1, None):
+    while end.receive() not in (1, None):
         end.send(8)
     end.close()
 

@@ -1,5 +1,5 @@
-"""multiprocessing.SharedMemory as one uses it by hand: an array is copied into a block, a Pipe says that it is there, the
-other process maps the block the first time and sees it as an array."""
+"""multiprocessing.SharedMemory as one uses it by hand: an array is copied into a block, a Pipe says that it is there,
+the other process maps the block the first time and sees it as an array."""
 
 import multiprocessing
 from multiprocessing import shared_memory

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 import report  # noqa: E402
-from samples import Samples, interval  # noqa: E402
+from samples import Samples  # noqa: E402
 from targets import TARGETS, Target  # noqa: E402
 
 
@@ -35,7 +35,7 @@ class Reports(unittest.TestCase):
     def test_counters_keep_their_names(self):
         self.add(row("x", 1.0, p50_ns=2.0, items_per_second=1e6, grown=0.0, iterations=7, threads=1))
         self.assertEqual(
-            self.results.samples["call/x"], {"time": [1e-9], "p50": [2e-9], "rate": [1e6], "grown": [0.0]}
+            self.results.samples["call/x"], {"round": [0], "time": [1e-9], "p50": [2e-9], "rate": [1e6], "grown": [0.0]}
         )
         self.assertEqual(self.results.medians().time("call/x"), 2e-9)
 
@@ -50,11 +50,21 @@ class Reports(unittest.TestCase):
             self.results.save(Path(directory) / "results.json")
             self.assertEqual(vars(Samples.load(Path(directory) / "results.json")), vars(self.results))
 
-    def test_the_interval_contains_the_figure_and_follows_the_spread(self):
-        samples = {"a": {"time": [1.0] * 9}, "b": {"time": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8]}}
-        self.assertEqual(interval(samples, lambda m: m("a")), (1.0, 1.0))
-        low, high = interval(samples, lambda m: m("b") / m("a"))
-        self.assertTrue(1.0 <= low < 1.4 < high <= 1.8)
+    def test_a_figure_is_taken_within_each_round(self):
+        for turn, slow in enumerate((1, 10, 1)):
+            rows = [row("a", 3.0 * slow), row("a", 2.0 * slow), row("a", 1.0 * slow), row("b", 4.0 * slow)]
+            self.results.add_report("call", {"benchmarks": rows}, turn)
+        ratios = self.results.by_round(lambda m: m("call/b") / m("call/a"))
+        for ratio in ratios:
+            self.assertAlmostEqual(ratio, 2.0)
+        self.assertEqual(len(ratios), 3)
+
+    def test_a_round_that_lacks_a_benchmark_is_left_out(self):
+        self.results.add_report("call", {"benchmarks": [row("a", 1.0), row("b", 2.0)]}, 0)
+        self.results.add_report("call", {"benchmarks": [row("a", 1.0)]}, 1)
+        self.assertEqual(len(self.results.by_round(lambda m: m("call/b") / m("call/a"))), 1)
+        with self.assertRaises(KeyError):
+            self.results.by_round(lambda m: m("call/c"))
 
 
 class Targets(unittest.TestCase):
@@ -72,11 +82,12 @@ class Targets(unittest.TestCase):
 
     def test_a_ratio_is_one_of_medians(self):
         samples = {
-            "call/raw_pipe/spinning": {"time": [9.0], "p50": [1.0, 2.0, 6.0]},
-            "call/calls/call_int / spinning": {"time": [9.0], "p50": [5.0, 4.0, 3.0]},
+            "call/raw_pipe/spinning": {"round": [0] * 3, "time": [9.0] * 3, "p50": [1.0, 2.0, 6.0]},
+            "call/calls/call_int / spinning": {"round": [0] * 3, "time": [9.0] * 3, "p50": [5.0, 4.0, 3.0]},
         }
         self.assertIn(
-            "| sync call, over the rate of a raw spinning pipe | ≥ 0.5 × | 0.5 × |", report.targets(Samples({}, samples))
+            "| sync call, over the rate of a raw spinning pipe | ≥ 0.5 × | 0.5 × |",
+            report.targets(Samples({}, samples)),
         )
 
 

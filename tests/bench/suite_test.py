@@ -26,7 +26,16 @@ class Suite(unittest.TestCase):
         names = sorted((ours | {"pipe", "shared_memory", "zeromq", "py4cl", "ray", "system_calls"}) - LEFT_OUT)
         with tempfile.TemporaryDirectory() as directory:
             done = subprocess.run(
-                [sys.executable, ROOT / "bench" / "suite.py", "--quick", "--binaries", BINARIES, "--out", directory, *names],
+                [
+                    sys.executable,
+                    ROOT / "bench" / "suite.py",
+                    "--quick",
+                    "--binaries",
+                    BINARIES,
+                    "--out",
+                    directory,
+                    *names,
+                ],
                 capture_output=True,
                 text=True,
                 check=False,
