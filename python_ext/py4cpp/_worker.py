@@ -8,7 +8,8 @@ import sys
 from . import _native
 from ._imports import when_imported
 
-_SWITCH_INTERVAL = 0.0005  # seconds that a call waits for a busy thread of Python to let it in; Python's own is ten times that
+# Seconds that a call waits for a busy thread of Python to let it in. Python's own is ten times that.
+_SWITCH_INTERVAL = 0.0005
 
 
 def main(read_descriptor, write_descriptor):

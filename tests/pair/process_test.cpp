@@ -56,6 +56,11 @@ TEST_F(Process, TellsItsVersion) {
   EXPECT_EQ(v.releaselevel, py.eval<std::string>("__import__('sys').version_info.releaselevel"));
 }
 
+// A call waits so long for a thread of Python that is busy.
+TEST_F(Process, ThreadsOfPythonTakeShortTurns) {
+  EXPECT_LE(py.eval<double>("__import__('sys').getswitchinterval()"), 0.001);
+}
+
 TEST_F(Process, ChangesDirectory) {
   py.chdir("/");
   EXPECT_EQ(py.cwd(), "/");
