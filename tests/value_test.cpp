@@ -325,5 +325,23 @@ TEST(Value, MayBeDroppedByAnyThread) {
   for (auto& thread : threads) thread.join();
 }
 
+TEST(Value, GivesAwayWhatNobodyElseHas) {
+  const auto where = [](const std::string& text) { return static_cast<const void*>(text.data()); };
+  Value text(std::string(1000, 'x'));
+  const void* const place = text.text().data();
+  const Value other = text;
+  EXPECT_NE(where(std::move(text).as<std::string>()), place);
+  EXPECT_EQ(other.text().size(), 1000u);
+  Value alone(std::string(1000, 'y'));
+  const void* const home = alone.text().data();
+  EXPECT_EQ(where(std::move(alone).as<std::string>()), home);
+
+  Value bytes(Bytes(1000, std::byte{1}));
+  const std::byte* const first = bytes.get_if<Bytes>()->data();
+  EXPECT_EQ(std::move(bytes).as<Bytes>().data(), first);
+  EXPECT_EQ(Value("short").as<std::string>(), "short");
+  EXPECT_THROW(Value(1).as<std::string>(), ConversionError);
+}
+
 }  // namespace
 }  // namespace py4cpp

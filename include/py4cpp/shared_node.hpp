@@ -44,6 +44,7 @@ class SharedNode {
   }
 
   const Node* get() const noexcept { return node_; }
+  bool sole() const noexcept { return node_ != nullptr && node_->references_.load(std::memory_order_acquire) == 1; }
   explicit operator bool() const noexcept { return node_ != nullptr; }
 
  private:
@@ -55,7 +56,7 @@ template <class T>
 class Boxed final : public Node {
  public:
   explicit Boxed(T boxed) : value(std::move(boxed)) {}
-  const T value;
+  T value;  // changed by nobody but a sole owner that gives it away
 };
 
 }  // namespace py4cpp::detail

@@ -107,9 +107,17 @@ class Value {
 
   // The value as T. A handle is fetched from Python first. Throws ConversionError.
   template <class T>
-  T as() const {
+  T as() const& {
     static_assert(FromPython<T>, "no Convert<T>::from(const Value&) for this type");
     return Convert<T>::from(*this);
+  }
+  // The same; text and bytes that no other Value shares are moved out, not copied.
+  template <class T>
+  T as() && {
+    if constexpr (detail::OneOf<T, std::string, Bytes>) {
+      if (T* held = sole<T>()) return std::move(*held);
+    }
+    return std::as_const(*this).template as<T>();
   }
 
   // As Python's len(): elements, pairs, code points, bytes, the first extent. Throws Error(invalid) where there is
@@ -175,6 +183,8 @@ class Value {
   static Value native(Args&&... args) {
     return Value(Native{Storage(std::in_place_type<T>, std::forward<Args>(args)...)});
   }
+  template <class T>
+  T* sole() noexcept;  // the long text or the bytes, null if another Value has them too
   static bool equal(const Value& a, const Value& b);
   static std::ostream& print(std::ostream& out, const Value& value);
   std::string describe() const;
@@ -201,6 +211,14 @@ const T* Value::get_if() const noexcept {
   } else {
     return std::get_if<T>(&storage_);
   }
+}
+
+template <class T>
+T* Value::sole() noexcept {
+  using Held = std::conditional_t<std::same_as<T, std::string>, detail::LongTextNode, detail::BytesNode>;
+  const auto* held = std::get_if<Held>(&storage_);
+  if (held == nullptr || !held->node.sole()) return nullptr;
+  return &const_cast<detail::Boxed<T>*>(static_cast<const detail::Boxed<T>*>(held->node.get()))->value;
 }
 
 inline std::string_view Value::text() const noexcept {
