@@ -79,8 +79,9 @@ Head& CallMessage::begin(std::size_t vectors) {
   static_assert(std::is_trivial_v<Head> && sizeof(Head) % 8 == 0 && offsetof(Head, vtable) % 8 == 0);
   const std::size_t needed = sizeof(Head) + vectors;
   if (needed > capacity_ || capacity_ > kept_size) {
-    capacity_ = std::max<std::size_t>(needed, 1024);
-    memory_ = std::make_unique_for_overwrite<std::uint64_t[]>(capacity_ / 8);
+    const std::size_t capacity = std::max<std::size_t>(needed, 1024);
+    memory_ = std::make_unique_for_overwrite<std::uint64_t[]>(capacity / 8);  // may throw
+    capacity_ = capacity;
   }
   size_ = sizeof(Head);
   Head& head = *new (memory_.get()) Head{};
