@@ -10,7 +10,7 @@ namespace {
 struct PendingCall {
   PyObject head;
   PendingCallHost* host;
-  std::unique_ptr<Session::Call> call;  // null once the result has been taken
+  std::unique_ptr<Session::Call> call;  // null once the last result has been taken
   std::string name;
 };
 
@@ -31,14 +31,15 @@ Session::Call& untaken(PyObject* self) {
   return *of(self).call;
 }
 
-// What was interrupted may be waited for again; anything else that finish() throws was the call's own failure.
+// What was interrupted may be waited for again.
 PyObject* result(PyObject* self, PyObject*) noexcept {
   try {
     PendingCall& mine = of(self);
-    Session::Call& call = untaken(self);
-    Ref value = mine.host->finish(call, mine.name.c_str());
-    mine.call.reset();
-    return value.release();
+    const Message answer = mine.host->next_answer(untaken(self));
+    const std::uint64_t id = untaken(self).id();
+    const auto* reply = answer.as<wire::Reply>();
+    if (reply == nullptr || !reply->more()) mine.call.reset();
+    return mine.host->digest(answer, id, mine.name.c_str()).release();
   } catch (const PythonRaised&) {
   } catch (const std::exception&) {
     PyErr_NoMemory();
@@ -56,8 +57,8 @@ PyObject* ready(PyObject* self, PyObject*) noexcept {
 
 PyTypeObject* make_type() {
   static PyMethodDef methods[] = {
-      {"result", result, METH_NOARGS, "Waits for what C++ returns, or raises what it throws. Once."},
-      {"ready", ready, METH_NOARGS, "Whether the answer has been received."},
+      {"result", result, METH_NOARGS, "Waits for what C++ returns, or raises what it throws. Once for each answer."},
+      {"ready", ready, METH_NOARGS, "Whether an answer has been received."},
       {nullptr, nullptr, 0, nullptr}};
   static char doc[] = "A call of a C++ function that nobody waits for yet.";
   static PyType_Slot slots[] = {

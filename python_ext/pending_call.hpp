@@ -1,4 +1,5 @@
-// py4cpp.PendingCall: a call of a C++ callable that Python doesn't wait for yet, made by HostCallable.start().
+// py4cpp.PendingCall: a call of a C++ callable that Python doesn't wait for yet, made by HostCallable.start(). A
+// DeferredCallable may answer it many times.
 // Everything here needs the GIL.
 #pragma once
 
@@ -13,10 +14,12 @@ namespace py4cpp {
 // What a pending call needs of the server.
 class PendingCallHost {
  public:
-  // Waits for the answer, which is then taken; interruptible on the main thread. Throws PythonRaised.
-  virtual Ref finish(Session::Call& call, const char* name) = 0;
+  // Waits for the next answer; interruptible on the main thread. Throws PythonRaised.
+  virtual Message next_answer(Session::Call& call) = 0;
+  // What it says, which has then been taken. Throws PythonRaised, which may be what it says.
+  virtual Ref digest(const Message& answer, std::uint64_t call, const char* name) = 0;
   virtual bool answered(const Session::Call& call) const noexcept = 0;
-  // It is wanted no more; `call` may go when this returns.
+  // No answer is wanted any more; `call` may go when this returns.
   virtual void drop(Session::Call& call) noexcept = 0;
 
  protected:

@@ -270,21 +270,21 @@ Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, cons
   const auto outcome = session_->ask(call, steps, wire::Want::value, false, *writer, std::nullopt);
   writer.sent();
   if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
-  return digest(call, name);
+  return digest(call.take_answer(), call.id(), name);
 }
 
 Ref Server::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
   check_usable();
   PooledWriter writer(*conversion_);
   write_call(*writer, id, arguments, keywords);
-  auto call = std::make_unique<Session::Call>();
+  auto call = std::make_unique<Session::Call>(Session::Call::Answers::many);
   const auto steps = call_steps(arguments, keywords);
   session_->start(*call, steps, wire::Want::value, false, *writer, Session::Sending::now);
   writer.sent();
   return make_pending_call(*this, std::move(call), name);
 }
 
-Ref Server::finish(Session::Call& call, const char* name) {
+Message Server::next_answer(Session::Call& call) {
   check_usable();
   const bool interruptible = std::this_thread::get_id() == main_thread_;
   auto outcome = Session::Outcome::timed_out;
@@ -293,22 +293,21 @@ Ref Server::finish(Session::Call& call, const char* name) {
     outcome = interruptible ? session_->wait(call, interrupt_pending()) : session_->wait(call, std::nullopt);
   }
   if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
-  return digest(call, name);
+  return session_->next_answer(call);
 }
 
 void Server::drop(Session::Call& call) noexcept {
-  if (!made_in_.same_process() || session_->abandon(call)) return;
-  const Message answer = call.take_answer();
-  if (answer.empty()) return;
-  const Digested digested(*session_, answer, call.id());
-  discard(answer);
+  if (!made_in_.same_process()) return;
+  session_->abandon(call);
+  for (Message answer = session_->next_answer(call); !answer.empty(); answer = session_->next_answer(call)) {
+    const Digested digested(*session_, answer, call.id());
+    discard(answer);
+  }
 }
 
-// The answer to a call of ours, as Python has it. What it names has then been taken.
-Ref Server::digest(Session::Call& call, const char* name) {
-  const Message answer = call.take_answer();
+Ref Server::digest(const Message& answer, std::uint64_t call, const char* name) {
   if (answer.empty()) raise_python(PyExc_RuntimeError, session_ended);
-  const Digested digested(*session_, answer, call.id());
+  const Digested digested(*session_, answer, call);
   try {
     return take_answer(answer, name);
   } catch (const Error& error) {

@@ -65,7 +65,8 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   // CallableHost, PendingCallHost, HostExceptions
   Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
   Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
-  Ref finish(Session::Call& call, const char* name) override;
+  Message next_answer(Session::Call& call) override;
+  Ref digest(const Message& answer, std::uint64_t call, const char* name) override;
   bool answered(const Session::Call& call) const noexcept override { return session_->answered(call); }
   void drop(Session::Call& call) noexcept override;
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;
@@ -73,7 +74,6 @@ class Server final : private Session::Side, private CallableHost, private Pendin
 
   void answer(const wire::Request& request, const Ref& result, ActiveCall& active);
   void write_call(ValueWriter& writer, std::uint64_t id, PyObject* arguments, PyObject* keywords);
-  Ref digest(Session::Call& call, const char* name);
   Ref take_answer(const Message& answer, const char* name);
   void fail(const wire::Request& request, const Ref& exception) noexcept;
   void check_usable() const;

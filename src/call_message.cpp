@@ -42,22 +42,23 @@ struct RequestLayout {
 
 struct ReplyLayout {
   using Table = wire::Reply;
-  static constexpr std::size_t fields = 5;
+  static constexpr std::size_t fields = 6;
 
   std::uint32_t root;
   std::uint16_t vtable_size, table_size;
   std::array<std::uint16_t, fields> entries;
-  std::uint16_t gap[3];
+  std::uint16_t gap[2];
   std::int32_t vtable;
   std::uint32_t nodes;
   std::uint64_t id;
   std::uint32_t bytes, arrays, dims;
-  std::uint32_t end;
+  bool more;
+  std::uint8_t end[3];
 };
 
 static_assert(sizeof(RequestLayout) == 80 && sizeof(ReplyLayout) == 56);
 static_assert(entry_of(wire::Request::VT_DIMS) + 1 == RequestLayout::fields);
-static_assert(entry_of(wire::Reply::VT_DIMS) + 1 == ReplyLayout::fields);
+static_assert(entry_of(wire::Reply::VT_MORE) + 1 == ReplyLayout::fields);
 
 // Of a vector: its length, which stands 4 bytes before a multiple of 8, and its elements.
 template <class T>
@@ -139,11 +140,13 @@ std::span<const std::uint8_t> CallMessage::request(const RequestHead& head, cons
   return finished();
 }
 
-std::span<const std::uint8_t> CallMessage::reply(std::uint64_t id, const ValueWriter& values) {
+std::span<const std::uint8_t> CallMessage::reply(std::uint64_t id, const ValueWriter& values, bool more) {
   using Head = ReplyLayout;
   Head& made = begin<Head>(vector_sizes(values));
   made.entries[entry_of(wire::Reply::VT_ID)] = PY4CPP_PLACE(id);
   made.id = id;
+  if (more) made.entries[entry_of(wire::Reply::VT_MORE)] = PY4CPP_PLACE(more);
+  made.more = more;
   this->values(made, values);
   return finished();
 }

@@ -24,7 +24,7 @@ class CallMessage {
  public:
   // The finished bytes, a multiple of 8, valid until the next.
   std::span<const std::uint8_t> request(const RequestHead& head, const ValueWriter& values);
-  std::span<const std::uint8_t> reply(std::uint64_t id, const ValueWriter& values);
+  std::span<const std::uint8_t> reply(std::uint64_t id, const ValueWriter& values, bool more = false);
 
  private:
   template <class Head>

@@ -1,4 +1,4 @@
-// A C++ callable whose answer may come after the call has returned, from another thread.
+// A C++ callable whose answers, one or many, may come after the call has returned, from other threads.
 #pragma once
 
 #include <py4cpp/callable.hpp>
@@ -10,10 +10,12 @@
 
 namespace py4cpp {
 
-// The answer that is owed to one call: once, from any thread, without waiting. Nothing happens if the worker has ended.
+// The answer that is owed to one call: values with more to come, then one value or exception, from one thread at a time,
+// without waiting. Nothing happens if the worker has ended.
 class OwedAnswer {
  public:
   virtual ~OwedAnswer() = default;
+  virtual void more(const Value& value) noexcept = 0;
   virtual void value(const Value& value) noexcept = 0;
   virtual void exception(const std::exception_ptr& exception) noexcept = 0;
 };

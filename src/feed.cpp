@@ -12,18 +12,16 @@ namespace py4cpp {
 
 namespace {
 
-// What Python calls: take(turn) for the next batch, with turn counting up from 0, take(None, turn) when the last loop
-// was left, with the turn that the next one will ask for first.
+// What Python calls: take() for the stream of batches, take(change) when it has left its last loop and when it begins
+// another after that.
 class FeedTake final : public DeferredCallable {
  public:
   explicit FeedTake(std::shared_ptr<FeedState> feed) noexcept : feed_(std::move(feed)) {}
 
   using DeferredCallable::call;
   void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) override {
-    if (positional.empty() || positional.size() > 2) throw Error(ErrorKind::invalid, "take() needs a turn");
-    const auto turn = positional.back().as<std::uint64_t>();
-    if (positional.size() == 1) return feed_->take(turn, std::move(answer));
-    feed_->left(turn);
+    if (positional.empty()) return feed_->stream(std::move(answer));
+    feed_->left(positional.front().as<std::uint64_t>());
     answer->value(Value());
   }
 
@@ -85,8 +83,10 @@ void Batch::publish(std::size_t rows) {
 Feed::Feed(Python& python, std::vector<FeedArray> arrays, FeedOptions options)
     : exceptions_(std::uncaught_exceptions()) {
   const auto peer = python.peer();
-  auto state = std::make_shared<FeedState>(peer, std::move(arrays), std::move(options));
-  if (const auto worker = std::dynamic_pointer_cast<Worker>(peer)) worker->watch_end(state);
+  const auto worker = std::dynamic_pointer_cast<Worker>(peer);
+  if (!worker) throw Error(ErrorKind::invalid, "a feed needs a Python worker");
+  auto state = std::make_shared<FeedState>(worker, std::move(arrays), std::move(options));
+  worker->watch_end(state);
   const Object take(std::make_shared<CallableObject>(std::make_shared<FeedTake>(state)));
   Object target =
       detail::call_function<Object>(*peer, "py4cpp._feed", "Feed", take, state->options().slots, state->options().name);

@@ -49,7 +49,7 @@ struct FeedState::ReturnSlot {
   }
 };
 
-FeedState::FeedState(const std::shared_ptr<AsyncPeer>& worker, std::vector<FeedArray> arrays, FeedOptions options)
+FeedState::FeedState(const std::shared_ptr<Worker>& worker, std::vector<FeedArray> arrays, FeedOptions options)
     : worker_(worker), arrays_(std::move(arrays)), options_(std::move(options)) {
   check(arrays_, options_);
   rows_ = arrays_[0].shape[0];
@@ -71,11 +71,14 @@ std::shared_ptr<Block> FeedState::tracked(std::size_t slot) {
 }
 
 void FeedState::slot_is_free(std::size_t slot) noexcept {
+  bool woken = false;
   {
     const std::lock_guard lock(mutex_);
     free_.push_back(slot);  // there is room: it held every slot before
+    woken = !waiting_.empty();
+    wake_one();
   }
-  changed_.notify_one();
+  if (woken) nudge();
 }
 
 std::optional<Batch> FeedState::acquire(Deadline deadline) {
@@ -85,9 +88,7 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
     if (!free_.empty()) break;
     check_reader();
     if (first) ++stats_.waits;
-    if (!deadline) {
-      changed_.wait(lock);
-    } else if (changed_.wait_until(lock, *deadline) == std::cv_status::timeout && free_.empty()) {
+    if (!wait(lock, deadline) && free_.empty()) {
       check_open();
       return std::nullopt;
     }
@@ -96,6 +97,48 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
   free_.pop_back();
   lock.unlock();
   return Batch(shared_from_this(), tracked(slot));
+}
+
+// Reading, if no other thread does: what frees a slot is what Python sends.
+bool FeedState::wait(Lock& lock, Deadline deadline) {
+  const auto worker = worker_.lock();
+  if (!worker) throw_died();
+  Waiting look{false};
+  waiting_.push_back(&look);
+  lock.unlock();
+  std::exception_ptr error;
+  bool open = true;
+  try {
+    open = worker->wait(look, deadline);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  lock.lock();
+  std::erase(waiting_, &look);
+  if (error) std::rethrow_exception(error);
+  const auto ended = [&] { return worker_ended_; };
+  if (!open && deadline) return ended_.wait_until(lock, *deadline, ended);
+  if (!open) ended_.wait(lock, ended);
+  return look.load() || !open;
+}
+
+void FeedState::wake_one() noexcept {
+  if (waiting_.empty()) return;
+  waiting_.front()->store(true);
+  waiting_.pop_front();
+}
+
+void FeedState::wake_all() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return;
+    while (!waiting_.empty()) wake_one();
+  }
+  nudge();
+}
+
+void FeedState::nudge() const noexcept {
+  if (const auto worker = worker_.lock()) worker->nudge();
 }
 
 AnyArray FeedState::array(const std::shared_ptr<Block>& block, std::string_view name) const {
@@ -123,7 +166,7 @@ void FeedState::check_open() const {
 
 // For whoever is about to wait.
 void FeedState::check_reader() const {
-  if (called_ && calls_ == 0 && read_ && !reading_) {
+  if (called_ && calls_ == 0 && change_ % 2 == 1) {
     throw Error(ErrorKind::invalid,
                 "Python has returned without reading the feed to its end: nobody takes its batches any more");
   }
@@ -143,8 +186,8 @@ void FeedState::close() noexcept {
     const std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
   }
-  changed_.notify_all();
-  answer_waiting();
+  wake_all();
+  send();
 }
 
 void FeedState::fail(std::exception_ptr error) noexcept {
@@ -155,20 +198,20 @@ void FeedState::fail(std::exception_ptr error) noexcept {
     error_ = std::move(error);
     dropped.swap(published_);
   }
-  changed_.notify_all();
-  answer_waiting();
+  wake_all();
+  send();
 }
 
 void FeedState::worker_ended() noexcept {
   std::deque<Published> dropped;
-  std::map<std::uint64_t, std::unique_ptr<OwedAnswer>> unanswered;
+  std::shared_ptr<OwedAnswer> unanswered;
   {
     const std::lock_guard lock(mutex_);
     worker_ended_ = true;
     dropped.swap(published_);
-    unanswered.swap(waiting_);
+    unanswered.swap(stream_);
   }
-  changed_.notify_all();
+  ended_.notify_all();
 }
 
 void FeedState::call_started() noexcept {
@@ -184,7 +227,7 @@ void FeedState::call_ended(const std::exception_ptr& error) noexcept {
     --calls_;
     if (error) reader_error_ = error;
   }
-  changed_.notify_all();
+  wake_all();
 }
 
 // ---- batches
@@ -196,7 +239,7 @@ void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) {
     published_.push_back({std::move(block), rows});
     ++stats_.published;
   }
-  answer_waiting();
+  send();
 }
 
 void FeedState::end_epoch() {
@@ -205,85 +248,70 @@ void FeedState::end_epoch() {
     check_open();
     published_.emplace_back();
   }
-  answer_waiting();
+  send();
 }
 
-void FeedState::take(std::uint64_t turn, std::unique_ptr<OwedAnswer> answer) {
+void FeedState::stream(std::shared_ptr<OwedAnswer> answer) {
   {
     const std::lock_guard lock(mutex_);
-    asked_ = std::max(asked_, turn + 1);
-    read_ = true;
-    if (turn >= left_before_) reading_ = true;
-    waiting_[turn] = std::move(answer);
+    stream_.swap(answer);
   }
-  answer_waiting();
+  if (answer) answer->value(Value(false));  // nobody asks for two
+  send();
 }
 
-void FeedState::left(std::uint64_t next_turn) {
+void FeedState::left(std::uint64_t change) {
   {
     const std::lock_guard lock(mutex_);
-    no_reader_before(next_turn);
+    change_ = std::max(change_, change);
   }
-  changed_.notify_all();
+  wake_all();
 }
 
-// Python's requests come on several threads, so some that the loop made may be seen only after its end.
-void FeedState::no_reader_before(std::uint64_t turn) noexcept {
-  left_before_ = std::max(left_before_, turn);
-  if (asked_ <= left_before_) reading_ = false;
-}
-
-// Gives each request whose turn it is what there is for it.
-void FeedState::answer_waiting() noexcept {
-  for (;;) {
-    std::unique_ptr<OwedAnswer> answer;
-    std::optional<Published> next;
-    std::exception_ptr error;
-    {
-      const std::lock_guard lock(mutex_);
-      const bool over = closed_ || error_;
-      const auto first = waiting_.find(turn_);
-      if (first == waiting_.end() || (published_.empty() && !over)) return;
-      answer = std::move(first->second);
-      waiting_.erase(first);
-      ++turn_;
-      error = error_;
-      if (!published_.empty()) {
-        next = std::move(published_.front());
-        published_.pop_front();
-        // Python asks for as many turns ahead as there are slots.
-        if (!next->block) no_reader_before(turn_ + options_.slots - 1);
+// Sends what there is, unless another thread does: that one sends this, too.
+void FeedState::send() noexcept {
+  Lock lock(mutex_);
+  if (sending_) return;
+  sending_ = true;
+  while (stream_ && (!published_.empty() || closed_ || error_)) {
+    if (published_.empty()) {
+      const auto last = std::move(stream_);
+      const auto error = error_;
+      lock.unlock();
+      error ? last->exception(error) : last->value(Value(false));
+    } else {
+      const auto stream = stream_;
+      const Published next = std::move(published_.front());
+      published_.pop_front();
+      lock.unlock();
+      try {
+        stream->more(value_of(next));
+      } catch (...) {
+        stream->exception(std::current_exception());
+        lock.lock();
+        if (stream_ == stream) stream_ = nullptr;
+        lock.unlock();
       }
     }
-    if (next) {
-      this->answer(*answer, *next);
-      if (!next->block) changed_.notify_all();
-    } else if (error) {
-      answer->exception(error);
-    } else {
-      answer->value(Value(false));
-    }
+    lock.lock();
   }
+  sending_ = false;
 }
 
-void FeedState::answer(OwedAnswer& answer, const Published& published) const noexcept {
-  try {
-    if (!published.block) return answer.value(Value());
-    std::vector<std::pair<Value, Value>> items;
-    for (std::size_t i = 0; i < arrays_.size(); ++i) {
-      ArrayState state;
-      Shape shape = arrays_[i].shape;
-      shape[0] = published.rows;
-      state.layout = Layout::row_major(arrays_[i].dtype, std::move(shape));
-      state.data = published.block->data() + offsets_[i];
-      state.block = published.block;
-      items.emplace_back(Value::make(std::string_view(arrays_[i].name)),
-                         Value(AnyArray(std::make_shared<const ArrayState>(std::move(state)))));
-    }
-    answer.value(Value(Dict(std::move(items))));
-  } catch (...) {
-    answer.exception(std::current_exception());
+Value FeedState::value_of(const Published& published) const {
+  if (!published.block) return Value();
+  std::vector<std::pair<Value, Value>> items;
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    ArrayState state;
+    Shape shape = arrays_[i].shape;
+    shape[0] = published.rows;
+    state.layout = Layout::row_major(arrays_[i].dtype, std::move(shape));
+    state.data = published.block->data() + offsets_[i];
+    state.block = published.block;
+    items.emplace_back(Value::make(std::string_view(arrays_[i].name)),
+                       Value(AnyArray(std::make_shared<const ArrayState>(std::move(state)))));
   }
+  return Value(Dict(std::move(items)));
 }
 
 FeedStats FeedState::stats() const {

@@ -1,28 +1,29 @@
-// What a Feed's two ends share: which slots are free, which batches wait for Python, which of Python's requests wait
-// for a batch. Python asks ahead, once for each slot, and is answered when there is something: by the thread that
-// publishes if a request waits, by the one that receives the request if a batch does.
+// What a Feed's two ends share: which slots are free, which batches wait to be sent, and the stream on which they are:
+// one call that Python makes when it begins to read, and that has a batch as each of its answers. So a batch costs one
+// message there, and one back when Python lets go of it.
 //
-//   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an
-//   array
-//      of the user's, or the session's ledger, which holds what Python has borrowed.
-//   2. Requests are answered in the order in which Python made them, which is the order in which it takes the answers:
-//      a batch given out of turn would hold a slot that Python can't come to.
-//   3. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die
-//   under
+//   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an array
+//      of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more batches
+//      under way than slots.
+//   2. Batches are sent in the order in which they were published: by one thread at a time, the first that finds
+//      something to send and nobody who does so.
+//   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other thread reads.
+//   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die under
 //      the session's lock.
 #pragma once
 
 #include "block.hpp"
 #include "deferred_callable.hpp"
 #include "followed_object.hpp"
+#include "worker.hpp"
 
 #include <py4cpp/feed.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,7 +36,7 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
-  FeedState(const std::shared_ptr<AsyncPeer>& worker, std::vector<FeedArray> arrays, FeedOptions options);
+  FeedState(const std::shared_ptr<Worker>& worker, std::vector<FeedArray> arrays, FeedOptions options);
 
   std::optional<Batch> acquire(Deadline deadline);
   AnyArray array(const std::shared_ptr<Block>& block, std::string_view name) const;
@@ -48,8 +49,11 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   const FeedOptions& options() const noexcept { return options_; }
 
   // Python's end.
-  void take(std::uint64_t turn, std::unique_ptr<OwedAnswer> answer);
-  void left(std::uint64_t next_turn);  // the last loop was left before its end; the next one will ask for this turn
+  // Batches from now on: each a dict of arrays, none where an epoch ends, at last false, or what fail() was given.
+  void stream(std::shared_ptr<OwedAnswer> answer);
+  // Python has left its last loop before the end (an odd number), or begun another one after that (the next number). On
+  // several threads, so the highest number is how it is.
+  void left(std::uint64_t change);
   void call_started() noexcept;
   void call_ended(const std::exception_ptr& error) noexcept;
   void worker_ended() noexcept override;
@@ -61,17 +65,21 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   };
   struct ReturnSlot;  // the deleter of a tracked block
   using Lock = std::unique_lock<std::mutex>;
+  using Waiting = std::atomic<bool>;  // set when a thread that waits in acquire() is to look again
 
   std::shared_ptr<Block> tracked(std::size_t slot);
   void slot_is_free(std::size_t slot) noexcept;
   void check_open() const;
   void check_reader() const;
   [[noreturn]] void throw_died() const;
-  void no_reader_before(std::uint64_t turn) noexcept;  // needs the lock
-  void answer_waiting() noexcept;
-  void answer(OwedAnswer& answer, const Published& published) const noexcept;
+  bool wait(Lock& lock, Deadline deadline);  // false when the deadline has passed
+  void wake_one() noexcept;
+  void wake_all() noexcept;
+  void nudge() const noexcept;
+  void send() noexcept;
+  Value value_of(const Published& published) const;
 
-  const std::weak_ptr<AsyncPeer> worker_;
+  const std::weak_ptr<Worker> worker_;
   const std::vector<FeedArray> arrays_;
   const FeedOptions options_;
   std::size_t rows_ = 0;              // of a full batch
@@ -79,12 +87,13 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   std::vector<std::shared_ptr<Block>> slots_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable ended_;  // once worker_ended_ is true
   // Guarded by mutex_:
   std::vector<std::size_t> free_;
+  std::deque<Waiting*> waiting_;  // longest first; each once, until it is set
   std::deque<Published> published_;
-  std::map<std::uint64_t, std::unique_ptr<OwedAnswer>> waiting_;  // by turn: they come on several threads
-  std::uint64_t turn_ = 0;                                        // whose it is to be answered
+  std::shared_ptr<OwedAnswer> stream_;  // null while Python hasn't asked
+  bool sending_ = false;                // a thread is
   FeedStats stats_;
   bool closed_ = false;
   bool worker_ended_ = false;
@@ -92,10 +101,7 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   std::exception_ptr reader_error_;  // of the last call that read and failed
   std::size_t calls_ = 0;            // that were given the feed and run
   bool called_ = false;              // there was one
-  bool read_ = false;                // Python has asked for a batch
-  bool reading_ = false;             // and hasn't left the loop or come to the end of an epoch since
-  std::uint64_t asked_ = 0;          // one more than the highest turn asked for
-  std::uint64_t left_before_ = 0;    // what was asked for before this turn, was so by a loop that is over
+  std::uint64_t change_ = 0;         // the highest that left() was given
 };
 
 }  // namespace py4cpp

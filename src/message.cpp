@@ -147,9 +147,9 @@ MessageBytes MessageBuilder::request(const RequestHead& head, const ValueWriter&
   return {wire::MessageKind::Request, call_.request(head, values)};
 }
 
-MessageBytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values) {
+MessageBytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values, bool more) {
   check_size(values.size_estimate());
-  return {wire::MessageKind::Reply, call_.reply(id, values)};
+  return {wire::MessageKind::Reply, call_.reply(id, values, more)};
 }
 
 MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {

@@ -116,7 +116,7 @@ class MessageBuilder {
   MessageBuilder();
 
   MessageBytes request(const RequestHead& head, const ValueWriter& values);
-  MessageBytes reply(std::uint64_t id, const ValueWriter& values);
+  MessageBytes reply(std::uint64_t id, const ValueWriter& values, bool more = false);
   MessageBytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
   MessageBytes release(const ReleaseBatch& batch);
   MessageBytes output(wire::Stream stream, std::string_view text);

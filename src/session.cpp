@@ -121,7 +121,15 @@ Session::Outcome Session::wait(Call& call, const std::atomic<bool>& stop) {
 
 bool Session::answered(const Call& call) const {
   const Lock lock(mutex_);
-  return call.state_ != Call::State::waiting;
+  return call.state_ != Call::State::waiting || !call.answers_.empty();
+}
+
+Message Session::next_answer(Call& call) noexcept {
+  const Lock lock(mutex_);
+  if (call.answers_.empty()) return {};
+  Message answer = std::move(call.answers_.front());
+  call.answers_.pop_front();
+  return answer;
 }
 
 bool Session::abandon(Call& call) noexcept {
@@ -166,6 +174,16 @@ void Session::queue_releases() {
   sending_.clear();
 }
 
+// Queues them, if there are any; the next flush() sends them.
+void Session::release_now() noexcept {
+  if (closed_) return;
+  try {
+    queue_releases();
+  } catch (const std::exception& error) {
+    close_locked(error.what());
+  }
+}
+
 // Writes what the pipe takes. What is left is the leader's to write; if nobody leads, the service thread's, unless this
 // thread is about to lead itself (`leading`).
 void Session::flush(bool leading) noexcept {
@@ -192,10 +210,11 @@ void Session::attend_soon(std::chrono::microseconds within) noexcept {
   side_.attend(within);
 }
 
-void Session::reply(std::uint64_t id, const ValueWriter& values) {
-  const auto message = this_threads_builder().reply(id, values);
+void Session::reply(std::uint64_t id, const ValueWriter& values, bool more) {
+  const auto message = this_threads_builder().reply(id, values, more);
   const Lock lock(mutex_);
   if (!closed_) queue(message, &values);
+  if (more) activity_.fetch_add(1, std::memory_order_relaxed);  // nobody need look after a channel in constant use
 }
 
 void Session::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
@@ -247,12 +266,9 @@ void Session::service() noexcept {
   const Lock lock(mutex_);
   if (closed_) return;
   attended_.reset();
-  try {
-    queue_releases();
-  } catch (const std::exception& error) {
-    return close_locked(error.what());
-  }
+  release_now();
   flush();
+  wake_stopped();
 }
 
 void Session::say_bye() noexcept {

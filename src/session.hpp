@@ -59,6 +59,7 @@ namespace py4cpp {
 class Session final : public SegmentObserver, public std::enable_shared_from_this<Session> {
   struct Waiter;  // a thread that waits, on its stack
   class Serving;  // what this thread runs, on its stack
+  class Dispatching;
 
  public:
   using Clock = std::chrono::steady_clock;
@@ -102,12 +103,14 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // One call of ours.
   class Call {
    public:
-    Call() = default;
+    enum class Answers { one, many };
+    explicit Call(Answers answers = Answers::one) noexcept : many_(answers == Answers::many) {}
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
     virtual ~Call() = default;
     std::uint64_t id() const noexcept { return id_; }
-    Message take_answer() noexcept { return std::move(answer_); }  // after Outcome::answered: a Reply or a Failure
+    // After Outcome::answered: a Reply or a Failure. One that may have many answers: next_answer().
+    Message take_answer() noexcept { return std::move(answer_); }
 
    protected:
     // Answered or lost, with mutex_ held: must only take note.
@@ -122,7 +125,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
     bool keep_ = false;
     Waiter* waiting_ = nullptr;  // the threads that wait for it, linked by Waiter::next
     Message answer_;
-    Inbox nested_;  // requests under it that one of them is to run
+    const bool many_;
+    Inbox answers_;  // of one with many: arrived, not yet taken
+    Inbox nested_;   // requests under it that one of them is to run
     Call* next_in_bucket_ = nullptr;
   };
 
@@ -152,17 +157,24 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // Ends with timed_out, too, when `stop` has become true and look_again() has been called.
   Outcome wait(Call& call, const std::atomic<bool>& stop);
   void look_again() noexcept;
+  // Waits for nothing but `stop` and the deadline, as a thread does that waits for a call. False if the session is
+  // closed.
+  bool wait(const std::atomic<bool>& stop, Deadline deadline);
+  // look_again() soon, for whoever sets a `stop` with locks held, be they the session's own.
+  void nudge() noexcept;
+  // The first answer of a call with many that has arrived and wasn't taken; empty if there is none.
+  Message next_answer(Call& call) noexcept;
   // start() and wait() in one: what is asked under this call runs on this thread from the first such request on.
   Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, const ValueWriter& values,
               Deadline deadline);
-  bool answered(const Call& call) const;  // or lost
+  bool answered(const Call& call) const;  // or lost; a call with many: there is one to be taken
   // No longer interested: the answer will be discarded, a kept result released; whoever waits for it gets timed_out.
   // False if it is settled already: then the answer, if there is one, is the caller's to let go of.
   bool abandon(Call& call) noexcept;
 
   // Answers. If the session is closed they do nothing. They leave when the thread has nothing more to run, or with
   // others (at the latest after 200 microseconds).
-  void reply(std::uint64_t id, const ValueWriter& values);
+  void reply(std::uint64_t id, const ValueWriter& values, bool more = false);
   void failure(std::uint64_t id, const std::vector<WireException>& exceptions);
   // Sends it at once. Blocks only while the other side doesn't keep up.
   void print(wire::Stream stream, std::string_view text);
@@ -222,6 +234,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void leave(Waiter& me) noexcept;
   void wake(Waiter& waiter) noexcept;
   void wake_drained() noexcept;
+  void wake_stopped() noexcept;
 
   // session_lead.cpp
   bool lead_is_to_be_had() const noexcept { return leader_ == nullptr; }
@@ -248,7 +261,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void arrived(Channel::Arrival arrival) noexcept;
   void dispatch(Message&& message);
   void dispatch_request(Message&& message);
-  void dispatch_answer(std::uint64_t id, Message&& message);
+  void dispatch_answer(std::uint64_t id, Message&& message, bool more);
   void dispatch_output(const wire::Output& output);
   void dispatch_release(const wire::Release& release);
   void reroute(Call& call) noexcept;
@@ -262,6 +275,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void send(Call& call, std::uint64_t id, bool keep, const MessageBytes& message, const ValueWriter& values);
   void queue(const MessageBytes& message, const ValueWriter* values);
   void queue_releases();
+  void release_now() noexcept;
   void flush(bool leading = false) noexcept;
   void attend_soon(std::chrono::microseconds within) noexcept;
   void attend_release() noexcept;
@@ -285,6 +299,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   std::unordered_map<std::uint64_t, bool> abandoned_;  // id -> its result was to be kept
   Waiter* waiters_ = nullptr;                          // linked by Waiter::after
   std::size_t draining_ = 0;                           // those of them that wait for bytes to leave
+  std::size_t stoppable_ = 0;                          // those of them with a `stop`
   Waiter* server_ = nullptr;
   Inbox server_inbox_;
   std::size_t strays_ = 0;  // requests in it that were issued under a call

@@ -22,7 +22,7 @@ struct Session::Waiter {
   Call* call = nullptr;                     // waits for its answer
   bool server = false;                      // waits for requests
   std::optional<std::size_t> drain_to;      // waits until no more bytes are queued
-  const std::atomic<bool>* stop = nullptr;  // waits no longer once it is true
+  const std::atomic<bool>* stop = nullptr;  // waits no longer once it is true; may be all that it waits for
 
   const Session* session = nullptr;
   Waiter* enclosing = nullptr;  // wait of this thread, whatever the session

@@ -17,14 +17,37 @@ void push(Session::Inbox& inbox, Message&& message) {
 
 // ---- what arrives
 
+// Marks the thread that hands out what has arrived: it looks at everything when it is done.
+class Session::Dispatching {
+ public:
+  explicit Dispatching(const Session& session) noexcept { here = &session; }
+  ~Dispatching() { here = nullptr; }
+  Dispatching(const Dispatching&) = delete;
+  Dispatching& operator=(const Dispatching&) = delete;
+  static bool in(const Session& session) noexcept { return here == &session; }
+
+ private:
+  static thread_local const Session* here;
+};
+
+thread_local const Session* Session::Dispatching::here = nullptr;
+
+void Session::nudge() noexcept {
+  if (Dispatching::in(*this)) return;
+  const std::lock_guard lock(hook_mutex_);
+  if (!hooks_off_) side_.attend(std::chrono::microseconds(0));
+}
+
 void Session::arrived(Channel::Arrival arrival) noexcept {
   if (closed_ || arrival == Channel::Arrival::nothing) return;
   if (arrival == Channel::Arrival::closed) return close_locked(read_failure_);
   try {
+    const Dispatching here(*this);
     while (auto message = channel_->next()) dispatch(std::move(*message));
   } catch (const std::exception& error) {
     close_locked(error.what());
   }
+  wake_stopped();
 }
 
 void Session::dispatch(Message&& message) {
@@ -32,12 +55,14 @@ void Session::dispatch(Message&& message) {
     case wire::MessageKind::Request:
       return dispatch_request(std::move(message));
     case wire::MessageKind::Reply: {
-      const auto id = message.as<wire::Reply>()->id();
-      return dispatch_answer(id, std::move(message));
+      const auto* reply = message.as<wire::Reply>();
+      const auto id = reply->id();
+      const bool more = reply->more();
+      return dispatch_answer(id, std::move(message), more);
     }
     case wire::MessageKind::Failure: {
       const auto id = message.as<wire::Failure>()->id();
-      return dispatch_answer(id, std::move(message));
+      return dispatch_answer(id, std::move(message), false);
     }
     case wire::MessageKind::Release:
       return dispatch_release(*message.as<wire::Release>());
@@ -103,9 +128,15 @@ void Session::fetch_strays(Call& call) noexcept {
   }
 }
 
-void Session::dispatch_answer(std::uint64_t id, Message&& message) {
+void Session::dispatch_answer(std::uint64_t id, Message&& message, bool more) {
   if (Call* call = calls_.find(id)) {
-    call->answer_ = std::move(message);
+    if (more && !call->many_) throw BadMessage("several answers to a call that has one");
+    if (call->many_) {
+      push(call->answers_, std::move(message));
+    } else {
+      call->answer_ = std::move(message);
+    }
+    if (more) return notify(*call);
     calls_.remove(*call);
     settle(*call, Call::State::answered);
     return;
@@ -113,7 +144,7 @@ void Session::dispatch_answer(std::uint64_t id, Message&& message) {
   const auto given_up = abandoned_.find(id);
   if (given_up == abandoned_.end()) throw BadMessage("an answer to a call that nobody asked");
   if (given_up->second) release_object(id);
-  abandoned_.erase(given_up);
+  if (!more) abandoned_.erase(given_up);
   discarded_.push_back(std::move(message));
 }
 

@@ -46,6 +46,7 @@ void Session::enlist(Waiter& me) noexcept {
   if (me.call != nullptr) me.next = std::exchange(me.call->waiting_, &me);
   if (me.server) server_ = &me;
   if (me.drain_to) ++draining_;
+  if (me.stop != nullptr) ++stoppable_;
 }
 
 void Session::leave(Waiter& me) noexcept {
@@ -55,6 +56,7 @@ void Session::leave(Waiter& me) noexcept {
   if (me.after != nullptr) me.after->before = me.before;
   if (me.server) server_ = nullptr;
   if (me.drain_to) --draining_;
+  if (me.stop != nullptr) --stoppable_;
   if (me.call == nullptr) return;
   Waiter** link = &me.call->waiting_;
   while (*link != &me) link = &(*link)->next;
@@ -74,8 +76,13 @@ void Session::wake(Waiter& waiter) noexcept {
 
 void Session::look_again() noexcept {
   const Lock lock(mutex_);
+  wake_stopped();
+}
+
+void Session::wake_stopped() noexcept {
+  if (stoppable_ == 0) return;
   for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->after) {
-    if (waiter->stop != nullptr) wake(*waiter);
+    if (stopped(*waiter)) wake(*waiter);
   }
 }
 
@@ -92,9 +99,9 @@ bool Session::stopped(const Waiter& me) noexcept { return me.stop != nullptr && 
 // Whether `me` has what it waits for. What it is to run first has been run.
 bool Session::done(const Waiter& me) const noexcept {
   if (closed_) return true;
-  if (me.call != nullptr) return me.call->state_ != Call::State::waiting;
+  if (me.call != nullptr) return me.call->state_ != Call::State::waiting || !me.call->answers_.empty();
   if (me.server) return bye_;
-  return channel_->queued() <= *me.drain_to;
+  return me.drain_to && channel_->queued() <= *me.drain_to;
 }
 
 bool Session::has_work(const Waiter& me) noexcept {
@@ -227,8 +234,11 @@ Session::Outcome Session::wait(Lock& lock, Call& call, Deadline deadline, const 
   Waiter me;
   me.call = &call;
   me.stop = stop;
+  if (call.many_) release_now();  // the other side may need what was released to give the next answer
   block(lock, me, deadline);
-  if (call.state_ == Call::State::answered || closed_) print_arrived(lock);  // printed before it, so shown before it
+  const bool has_answer = !call.answers_.empty() || call.state_ == Call::State::answered;
+  if (has_answer || closed_) print_arrived(lock);  // printed before it, so shown before it
+  if (!call.answers_.empty()) return Outcome::answered;
   switch (call.state_) {
     case Call::State::answered:
       return Outcome::answered;
@@ -237,6 +247,14 @@ Session::Outcome Session::wait(Lock& lock, Call& call, Deadline deadline, const 
     default:
       return Outcome::timed_out;
   }
+}
+
+bool Session::wait(const std::atomic<bool>& stop, Deadline deadline) {
+  Lock lock(mutex_);
+  Waiter me;
+  me.stop = &stop;
+  block(lock, me, deadline);
+  return !closed_;
 }
 
 void Session::serve_until_closed() {

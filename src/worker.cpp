@@ -199,6 +199,11 @@ Session::Deadline Worker::deadline() const {
   return earliest;
 }
 
+bool Worker::wait(const std::atomic<bool>& stop, Session::Deadline deadline) {
+  check_usable();
+  return session_->wait(stop, deadline);
+}
+
 Value Worker::run(const Request& request) {
   const Followed followed = followed_in(request);
   if (followed.empty()) return ask(request);

@@ -52,6 +52,10 @@ class Worker final : public AsyncPeer,
   const HelloInfo& hello() const noexcept { return hello_; }
   Stats host_stats() const;
   void watch_end(std::weak_ptr<EndWatcher> watcher);
+  // Waits until `stop` or the deadline, as a thread does that waits for a call; false if the session is closed. Whoever
+  // sets `stop` calls nudge(), whatever it has locked. Throws Error(invalid) in a forked child.
+  bool wait(const std::atomic<bool>& stop, Session::Deadline deadline);
+  void nudge() noexcept { session_->nudge(); }
   std::uint64_t current_callback() const noexcept { return session_->current(); }
 
  private:
@@ -68,7 +72,7 @@ class Worker final : public AsyncPeer,
   Session::Deadline deadline() const;
   Value result_of(const Message& answer);  // throws what it says
   Value ask(const Request& request);
-  void answer(std::uint64_t id, const Value& value);
+  void answer(std::uint64_t id, const Value& value, bool more = false);
   void answer(std::uint64_t id, const std::exception_ptr& exception);
   [[noreturn]] void throw_died(std::string what = {});
   [[noreturn]] static void throw_foreign(Peer& peer);

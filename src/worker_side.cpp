@@ -31,16 +31,23 @@ class Worker::Answer final : public OwedAnswer {
  public:
   Answer(std::weak_ptr<Worker> worker, std::uint64_t id) noexcept : worker_(std::move(worker)), id_(id) {}
 
-  void value(const Value& value) noexcept override { give(value); }
-  void exception(const std::exception_ptr& exception) noexcept override { give(exception); }
+  void more(const Value& value) noexcept override {
+    give([&](Worker& worker) { worker.answer(id_, value, true); });
+  }
+  void value(const Value& value) noexcept override {
+    give([&](Worker& worker) { worker.answer(id_, value); });
+  }
+  void exception(const std::exception_ptr& exception) noexcept override {
+    give([&](Worker& worker) { worker.answer(id_, exception); });
+  }
 
  private:
-  template <class Content>
-  void give(const Content& content) noexcept {
+  template <class Answer>
+  void give(Answer answer) noexcept {
     const auto worker = worker_.lock();
     if (!worker || !worker->made_in_.same_process()) return;
     try {
-      worker->answer(id_, content);
+      answer(*worker);
     } catch (...) {
       worker->session_->close("there is no memory for an answer");
     }
@@ -82,12 +89,12 @@ bool Worker::call_back(const wire::Request& request, Value& result) {
   return true;
 }
 
-void Worker::answer(std::uint64_t id, const Value& value) {
+void Worker::answer(std::uint64_t id, const Value& value, bool more) {
   Writing writing(*this);
   Held held;
   encode(value, *writing, *this, &held);
   hold(held_answers_, id, std::move(held));
-  session_->reply(id, *writing);
+  session_->reply(id, *writing, more);
   writing.sent();
 }
 

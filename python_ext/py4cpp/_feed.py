@@ -16,14 +16,14 @@ class Feed:
     """
 
     def __init__(self, take, slots, name):
-        self._take = take  # take(turn) answers, in turn, with a batch, None where an epoch ends, False for good
-        self._turn = 0
+        self._take = take  # take() answers with one batch after another, None where an epoch ends, False for good
         self._slots = slots
-        self._in_turn = threading.Lock()  # one loop at a time asks and waits: what comes is looked at in order
-        self._asked = deque()  # pending takes, in order
+        self._in_turn = threading.Lock()  # one loop at a time waits: what comes is looked at in order
+        self._batches = None  # the answers of take()
         self._given = deque()  # what became of the batches: watches of their blocks
         self._loops = 0
         self._waiting = 0
+        self._change = 0  # odd: the last loop was left before its end
         self._epoch = 0
         self._closed = False
         self.name = name
@@ -50,26 +50,24 @@ class Feed:
         return self._closed or epoch != self._epoch
 
     def _take_turn(self):
-        while len(self._asked) < self._slots:
-            self._asked.append(self._take.start(self._turn))
-            self._turn += 1
-        taken = self._asked.popleft()
+        if self._batches is None:
+            self._batches = self._take.start()
         try:
-            batch = taken.result()
+            batch = self._batches.result()
         except KeyboardInterrupt:
-            self._asked.appendleft(taken)
+            raise
+        except BaseException:
+            self._batches = None
             raise
         if batch is None:
             self._epoch += 1
         elif batch is False:
+            self._batches = None
             self._closed = True
         else:
-            return self._give(batch)
+            self._given.append(_native.watch(next(iter(batch.values())).base))
+            return batch
         return None
-
-    def _give(self, batch):
-        self._given.append(_native.watch(next(iter(batch.values())).base))
-        return batch
 
     def _check_room(self):
         """Raises if every slot is in the hands of loops that wait for the next batch: they would wait for ever."""
@@ -90,10 +88,19 @@ class Feed:
                     self._given.append(watch)
         return len(self._given) >= self._slots and self._waiting >= self._loops - 1
 
+    def _entered(self):
+        self._loops += 1
+        if self._change % 2 == 1:
+            self._changed()
+
     def _left(self):
         """A loop was left before its end. The C++ program is told when it was the only one."""
         if self._loops == 0 and not self._closed:
-            self._take.start(None, self._turn)
+            self._changed()
+
+    def _changed(self):
+        self._change += 1
+        self._take.start(self._change)
 
 
 class _Batches:
@@ -102,7 +109,7 @@ class _Batches:
     def __init__(self, feed):
         self._feed = feed
         self._epoch = feed._epoch
-        feed._loops += 1
+        feed._entered()
 
     def __iter__(self):
         return self
