@@ -62,6 +62,7 @@ std::map<std::string, Stored> all_kinds() {
   values.shared_text(wire::Kind::shared_bytes, block, 1000);
   messages["reply"] = copy(builder.reply(5, values));
   messages["empty reply"] = copy(builder.reply(5, ValueWriter()));
+  messages["one of many replies"] = copy(builder.reply(5, values, true));
   messages["failure"] = copy(builder.failure(6, {some_exception(), some_exception()}));
   ReleaseBatch batch;
   batch.objects = {1, 2, 3};
@@ -279,6 +280,8 @@ TEST(Message, ABuilderServesAgainAfterAHugeMessage) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(Message(builder.output(wire::Stream::out, text)).as<wire::Output>()->text()->size(), text.size());
     EXPECT_EQ(Message(builder.reply(9, some_values())).as<wire::Reply>()->id(), 9u);
+    EXPECT_FALSE(Message(builder.reply(9, some_values())).as<wire::Reply>()->more());
+    EXPECT_TRUE(Message(builder.reply(9, some_values(), true)).as<wire::Reply>()->more());
   }
 }
 

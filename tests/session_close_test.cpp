@@ -170,6 +170,13 @@ TEST_F(SessionWire, AnAnswerToNothingEndsTheSession) {
   EXPECT_NE(host_.session->problem(), "");
 }
 
+TEST_F(SessionWire, MoreAnswersThanOneEndTheSession) {
+  TestCall call;
+  host_.start(call, "anything");
+  expect_end([&] { send(builder_.reply(call.id(), ValueWriter(), true)); });
+  EXPECT_NE(host_.session->problem(), "");
+}
+
 TEST_F(SessionWire, AFarewellToTheHostEndsTheSession) {
   expect_end([&] { send(builder_.bye()); });
   EXPECT_NE(host_.session->problem(), "");

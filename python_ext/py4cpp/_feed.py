@@ -65,6 +65,8 @@ class Feed:
             self._batches = None
             self._closed = True
         else:
+            if self._slots == 2:  # the loop drops the batch before this one only now, and C++ needs its slot
+                _native.send_soon()
             self._given.append(_native.watch(next(iter(batch.values())).base))
             return batch
         return None
