@@ -36,10 +36,9 @@ PyObject* result(PyObject* self, PyObject*) noexcept {
   try {
     PendingCall& mine = of(self);
     const Message answer = mine.host->next_answer(untaken(self));
-    const std::uint64_t id = untaken(self).id();
     const auto* reply = answer.as<wire::Reply>();
     if (reply == nullptr || !reply->more()) mine.call.reset();
-    return mine.host->digest(answer, id, mine.name.c_str()).release();
+    return mine.host->digest(answer, mine.name.c_str()).release();
   } catch (const PythonRaised&) {
   } catch (const std::exception&) {
     PyErr_NoMemory();

@@ -17,7 +17,7 @@ class PendingCallHost {
   // Waits for the next answer; interruptible on the main thread. Throws PythonRaised.
   virtual Message next_answer(Session::Call& call) = 0;
   // What it says, which has then been taken. Throws PythonRaised, which may be what it says.
-  virtual Ref digest(const Message& answer, std::uint64_t call, const char* name) = 0;
+  virtual Ref digest(const Message& answer, const char* name) = 0;
   virtual bool answered(const Session::Call& call) const noexcept = 0;
   // No answer is wanted any more; `call` may go when this returns.
   virtual void drop(Session::Call& call) noexcept = 0;

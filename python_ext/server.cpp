@@ -42,7 +42,7 @@ class Rest {
 // An answer that names Python objects: the host keeps them until it hears that the answer has been taken.
 class Digested {
  public:
-  Digested(Session& session, const Message& answer, std::uint64_t id) : session_(session) {
+  Digested(Session& session, const Message& answer) : session_(session) {
     const auto* failure = answer.as<wire::Failure>();
     const auto* reply = answer.as<wire::Reply>();
     if (failure != nullptr && failure->exceptions() != nullptr) {
@@ -51,7 +51,7 @@ class Digested {
     if (reply != nullptr && reply->nodes() != nullptr) {
       for (const auto* node : *reply->nodes()) named_ = named_ || node->kind() == wire::Kind::object;
     }
-    id_ = id;
+    id_ = reply != nullptr ? reply->id() : failure->id();
   }
   ~Digested() {
     if (named_) session_.release_object(id_);
@@ -270,7 +270,7 @@ Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, cons
   const auto outcome = session_->ask(call, steps, wire::Want::value, false, *writer, std::nullopt);
   writer.sent();
   if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
-  return digest(call.take_answer(), call.id(), name);
+  return digest(call.take_answer(), name);
 }
 
 Ref Server::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
@@ -300,14 +300,13 @@ void Server::drop(Session::Call& call) noexcept {
   if (!made_in_.same_process()) return;
   session_->abandon(call);
   for (Message answer = session_->next_answer(call); !answer.empty(); answer = session_->next_answer(call)) {
-    const Digested digested(*session_, answer, call.id());
     discard(answer);
   }
 }
 
-Ref Server::digest(const Message& answer, std::uint64_t call, const char* name) {
+Ref Server::digest(const Message& answer, const char* name) {
   if (answer.empty()) raise_python(PyExc_RuntimeError, session_ended);
-  const Digested digested(*session_, answer, call);
+  const Digested digested(*session_, answer);
   try {
     return take_answer(answer, name);
   } catch (const Error& error) {
@@ -370,6 +369,7 @@ void Server::housekeep() noexcept {
 void Server::print(wire::Stream, std::string_view) noexcept {}  // the host prints for itself
 
 void Server::discard(const Message& answer) noexcept try {
+  const Digested digested(*session_, answer);
   if (const auto* failure = answer.as<wire::Failure>(); failure != nullptr && failure->exceptions() != nullptr) {
     for (const wire::Exception* exception : *failure->exceptions()) {
       if (exception->host_exception() != 0) release_callable(exception->host_exception(), 1);

@@ -66,7 +66,7 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
   Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
   Message next_answer(Session::Call& call) override;
-  Ref digest(const Message& answer, std::uint64_t call, const char* name) override;
+  Ref digest(const Message& answer, const char* name) override;
   bool answered(const Session::Call& call) const noexcept override { return session_->answered(call); }
   void drop(Session::Call& call) noexcept override;
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;

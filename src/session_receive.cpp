@@ -132,6 +132,10 @@ void Session::dispatch_answer(std::uint64_t id, Message&& message, bool more) {
   if (Call* call = calls_.find(id)) {
     if (more && !call->many_) throw BadMessage("several answers to a call that has one");
     if (call->many_) {
+      if (message.kind() == wire::MessageKind::Failure) {  // it is what there is to know now
+        for (Message& answer : call->answers_) discarded_.push_back(std::move(answer));
+        call->answers_.clear();
+      }
       push(call->answers_, std::move(message));
     } else {
       call->answer_ = std::move(message);

@@ -78,17 +78,25 @@ TEST(SessionStream, TwoAtOnceAndOtherCallsBetween) {
   EXPECT_EQ(take_all(*pair.worker.session, one).values, count_to(100));
 }
 
-TEST(SessionStream, AFailureIsTheLastAnswer) {
+TEST(SessionStream, AFailureTakesThePlaceOfWhatWasNotTaken) {
   Pair pair;
+  std::atomic<bool> go_on{false};
   pair.host.on("fail", [&](ValueReader&, ValueWriter&) {
-    pair.host.session->reply(pair.host.session->current(), integer(1), true);
+    for (std::int64_t i = 1; i <= 3; ++i) pair.host.session->reply(pair.host.session->current(), integer(i), true);
+    pair.host.session->service();
+    eventually([&] { return go_on.load(); });
     throw std::runtime_error("no more");
   });
+  teach_counting(pair);
   const Worker::Interpreter held(pair.worker);
   Stream call;
   pair.worker.start(call, "fail");
+  EXPECT_EQ(pair.worker.session->wait(call, std::nullopt), Session::Outcome::answered);
+  EXPECT_EQ(ValueReader(*pair.worker.session->next_answer(call).as<wire::Reply>()).next().integer(), 1);
+  go_on = true;
+  while (pair.worker.discarded < 2) EXPECT_EQ(pair.worker.ask("count", {1}), 1);
   const Taken taken = take_all(*pair.worker.session, call);
-  EXPECT_EQ(taken.values, count_to(1));
+  EXPECT_EQ(taken.values, std::vector<std::int64_t>());
   EXPECT_TRUE(taken.failed);
 }
 

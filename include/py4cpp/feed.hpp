@@ -97,7 +97,8 @@ class Feed {
     return acquire_until(std::chrono::steady_clock::now() + std::chrono::ceil<std::chrono::nanoseconds>(time));
   }
 
-  // Python's loop ends behind the batches published so far; the next loop goes on with what follows.
+  // Python's loop ends behind the batches published so far; the next loop goes on with what follows. Once every slot is
+  // filled acquire() waits for that next loop.
   void end_epoch();
   // The same for good. Does nothing the second time.
   void close() noexcept;

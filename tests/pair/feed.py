@@ -50,6 +50,16 @@ def catch(feed):
     return "no error"
 
 
+def read_until_failure(feed):
+    count = 0
+    try:
+        for _ in feed:
+            count += 1
+            wait()
+    except py4cpp.HostError:
+        return count
+
+
 def in_threads(feed, count):
     from concurrent.futures import ThreadPoolExecutor
 

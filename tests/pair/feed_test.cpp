@@ -119,6 +119,22 @@ TEST_F(Feeds, Epochs) {
   EXPECT_EQ(seen.get(), (std::vector<std::vector<float>>{{0}, {10, 11}, {20, 21, 22}, {}}));
 }
 
+// The producer runs ahead into an epoch that nobody reads yet.
+TEST_F(Feeds, EpochsInCallsOfTheirOwn) {
+  Feed feed = make(2);
+  std::thread producer([&] {
+    for (int i = 0; i < 30; ++i) {
+      publish(feed, static_cast<float>(i));
+      if (i % 10 == 9) feed.end_epoch();
+    }
+  });
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    EXPECT_EQ(py.call<std::vector<float>>("read_all", feed).size(), 10u);
+    while (feed.stats().published < std::min(30u, 10u * static_cast<unsigned>(epoch + 1) + 2)) std::this_thread::yield();
+  }
+  producer.join();
+}
+
 TEST_F(Feeds, ReadersInThreads) {
   Feed feed = make();
   const auto sums = py.call_async<std::vector<float>>("in_threads", feed, 3);
@@ -246,6 +262,19 @@ TEST_F(Feeds, AProducerThatThrowsEndsTheLoop) {
   EXPECT_EQ(told.get(), "the disk is on fire");
   EXPECT_THROW(untold.get(), std::runtime_error);
   EXPECT_THROW(feed.acquire(), std::runtime_error);
+}
+
+TEST_F(Feeds, AFailureComesBeforeWhatPythonHasNotRead) {
+  Feed feed = make();
+  std::atomic<bool> failed{false};
+  py.set("wait", [&] {
+    for (int i = 0; i < 3; ++i) publish(feed, 1);
+    feed.fail(std::make_exception_ptr(std::runtime_error("the disk is on fire")));
+    failed = true;
+  });
+  publish(feed, 1);
+  EXPECT_EQ(py.call<int>("read_until_failure", feed), 1);
+  EXPECT_TRUE(failed);
 }
 
 TEST_F(Feeds, AFeedThatIsGoneEndsTheLoopBehindWhatWasPublished) {
