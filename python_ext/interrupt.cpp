@@ -34,27 +34,34 @@ pid_t main_process = 0;
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+// `noted`, `active` and `active_count` belong to the main thread and to the handler, which runs on it: they must be
+// atomic and in order for the compiler, but no other processor looks.
+constexpr auto here = std::memory_order_relaxed;
+void in_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
 bool on_main_thread() noexcept { return pthread_equal(pthread_self(), main_thread) != 0; }
 
 std::atomic<std::uint64_t>& place_of(std::uint64_t id) noexcept { return noted[id % noted_count]; }
-bool is_noted(std::uint64_t id) noexcept { return place_of(id).load() == id; }
+bool is_noted(std::uint64_t id) noexcept { return place_of(id).load(here) == id; }
 
 bool take_note(std::uint64_t id) noexcept {
+  in_order();
+  if (!is_noted(id)) return false;  // nearly always
   std::uint64_t expected = id;
   return place_of(id).compare_exchange_strong(expected, 0);
 }
 
 bool any_active_noted() noexcept {
-  const std::size_t count = active_count.load();
+  const std::size_t count = active_count.load(here);
   for (std::size_t i = 0; i < count; ++i) {
-    if (is_noted(active[i].load())) return true;
+    if (is_noted(active[i].load(here))) return true;
   }
   return false;
 }
 
 void forget_active() noexcept {
-  const std::size_t count = active_count.load();
-  for (std::size_t i = 0; i < count; ++i) take_note(active[i].load());
+  const std::size_t count = active_count.load(here);
+  for (std::size_t i = 0; i < count; ++i) take_note(active[i].load(here));
 }
 
 // Async-signal-safe.
@@ -64,10 +71,10 @@ void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
     if (getpid() == main_process) syscall(SYS_rt_tgsigqueueinfo, main_process, main_thread_id, signal_number, info);
   } else if (info->si_code == SI_QUEUE) {
     const auto id = reinterpret_cast<std::uint64_t>(info->si_value.sival_ptr);
-    place_of(id).store(id);
-    const std::size_t count = active_count.load();
+    place_of(id).store(id, here);
+    const std::size_t count = active_count.load(here);
     for (std::size_t i = 0; i < count; ++i) {
-      if (active[i].load() != id) continue;
+      if (active[i].load(here) != id) continue;
       PyErr_SetInterruptEx(SIGINT);
       pending.store(true);
       waker.load()->look_again();
@@ -118,12 +125,13 @@ void check_interrupts() {
 }
 
 ActiveCall::ActiveCall(std::uint64_t id) noexcept
-    : id_(id), tracked_(on_main_thread() && active_count.load() < deepest) {
+    : id_(id), tracked_(on_main_thread() && active_count.load(here) < deepest) {
   if (!tracked_) return;
-  const std::size_t depth = active_count.load();
+  const std::size_t depth = active_count.load(here);
   if (depth == 0) drain_signals();  // a Ctrl-C from somewhere while nothing ran
-  active[depth].store(id);
-  active_count.store(depth + 1);
+  active[depth].store(id, here);
+  in_order();
+  active_count.store(depth + 1, here);
 }
 
 void ActiveCall::start() {
@@ -136,7 +144,7 @@ void ActiveCall::start() {
 void ActiveCall::end() noexcept {
   if (!tracked_ || ended_) return;
   ended_ = true;
-  active_count.fetch_sub(1);
+  active_count.store(active_count.load(here) - 1, here);
   interrupted_ |= take_note(id_);
   if (!interrupted_ && !any_active_noted()) return;
   const bool raised = PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;

@@ -1,20 +1,15 @@
 #include "call_message.hpp"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
-#include <new>
 #include <type_traits>
-#include <vector>
 
 namespace py4cpp {
 
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "FlatBuffers' scalars are little-endian");
-
-constexpr std::size_t kept_size = 1024 * 1024;  // bytes; more is given back
 
 constexpr std::size_t padded(std::size_t size) { return (size + 7) / 8 * 8; }
 
@@ -71,84 +66,84 @@ std::size_t vector_sizes(const ValueWriter& values) {
          vector_size<wire::Array>(values.arrays().size()) + vector_size<wire::Dim>(values.dims().size());
 }
 
-}  // namespace
-
 #define PY4CPP_PLACE(field) static_cast<std::uint16_t>(offsetof(Head, field) - offsetof(Head, vtable))
 
+// One message being written.
 template <class Head>
-Head& CallMessage::begin(std::size_t vectors) {
-  static_assert(std::is_trivial_v<Head> && sizeof(Head) % 8 == 0 && offsetof(Head, vtable) % 8 == 0);
-  const std::size_t needed = sizeof(Head) + vectors;
-  if (needed > capacity_ || capacity_ > kept_size) {
-    const std::size_t capacity = std::max<std::size_t>(needed, 1024);
-    memory_ = std::make_unique_for_overwrite<std::uint64_t[]>(capacity / 8);  // may throw
-    capacity_ = capacity;
+class TableWriter {
+ public:
+  explicit TableWriter(std::uint8_t* zeros) noexcept : start_(zeros) {
+    static_assert(std::is_trivial_v<Head> && sizeof(Head) % 8 == 0 && offsetof(Head, vtable) % 8 == 0);
+    head.root = offsetof(Head, vtable);
+    head.vtable_size = sizeof(std::uint16_t) * (2 + Head::fields);
+    head.table_size = PY4CPP_PLACE(end);
+    head.vtable = offsetof(Head, vtable) - offsetof(Head, vtable_size);
   }
-  size_ = sizeof(Head);
-  Head& head = *new (memory_.get()) Head{};
-  head.root = offsetof(Head, vtable);
-  head.vtable_size = sizeof(std::uint16_t) * (2 + Head::fields);
-  head.table_size = PY4CPP_PLACE(end);
-  head.vtable = offsetof(Head, vtable) - offsetof(Head, vtable_size);
-  return head;
+  ~TableWriter() { std::memcpy(start_, &head, sizeof head); }
+  TableWriter(const TableWriter&) = delete;
+  TableWriter& operator=(const TableWriter&) = delete;
+
+  template <class Vector>
+  void vector(const Vector& elements, std::uint16_t& entry, std::uint16_t place, std::uint32_t& offset) noexcept {
+    if (elements.empty()) return;
+    const auto count = static_cast<std::uint32_t>(elements.size());
+    const std::size_t bytes = elements.size() * sizeof *elements.data();
+    std::memcpy(start_ + size_ + 4, &count, sizeof count);
+    std::memcpy(start_ + size_ + 8, elements.data(), bytes);
+    entry = place;
+    const auto field = static_cast<std::size_t>(reinterpret_cast<char*>(&offset) - reinterpret_cast<char*>(&head));
+    offset = static_cast<std::uint32_t>(size_ + 4 - field);
+    size_ += 8 + padded(bytes);
+  }
+
+  void values(const ValueWriter& values) noexcept {
+    using Table = typename Head::Table;
+    vector(values.nodes(), head.entries[entry_of(Table::VT_NODES)], PY4CPP_PLACE(nodes), head.nodes);
+    vector(values.byte_pool(), head.entries[entry_of(Table::VT_BYTES)], PY4CPP_PLACE(bytes), head.bytes);
+    vector(values.arrays(), head.entries[entry_of(Table::VT_ARRAYS)], PY4CPP_PLACE(arrays), head.arrays);
+    vector(values.dims(), head.entries[entry_of(Table::VT_DIMS)], PY4CPP_PLACE(dims), head.dims);
+  }
+
+  Head head{};
+
+ private:
+  std::uint8_t* const start_;
+  std::size_t size_ = sizeof(Head);
+};
+
+}  // namespace
+
+std::size_t RequestMessage::size() const noexcept {
+  return sizeof(RequestLayout) + vector_size<wire::Step>(head.steps.size()) + vector_sizes(values);
 }
 
-template <class T>
-void CallMessage::vector(std::span<const T> elements, std::uint16_t& entry, std::uint16_t place,
-                         std::uint32_t& offset) {
-  if (elements.empty()) return;
-  auto* const start = reinterpret_cast<std::uint8_t*>(memory_.get());
-  std::uint8_t* const length = start + size_ + 4;
-  const auto count = static_cast<std::uint32_t>(elements.size());
-  std::memset(length - 4, 0, 4);
-  std::memcpy(length, &count, sizeof count);
-  std::memcpy(length + 4, elements.data(), elements.size_bytes());
-  const std::size_t end = size_ + 8 + elements.size_bytes();
-  size_ = padded(end);
-  std::memset(start + end, 0, size_ - end);
-  entry = place;
-  offset = static_cast<std::uint32_t>(length - reinterpret_cast<std::uint8_t*>(&offset));
-}
-
-template <class Head>
-void CallMessage::values(Head& head, const ValueWriter& values) {
-  using Table = typename Head::Table;
-  vector(std::span(values.nodes()), head.entries[entry_of(Table::VT_NODES)], PY4CPP_PLACE(nodes), head.nodes);
-  vector(std::span(values.byte_pool()), head.entries[entry_of(Table::VT_BYTES)], PY4CPP_PLACE(bytes), head.bytes);
-  vector(std::span(values.arrays()), head.entries[entry_of(Table::VT_ARRAYS)], PY4CPP_PLACE(arrays), head.arrays);
-  vector(std::span(values.dims()), head.entries[entry_of(Table::VT_DIMS)], PY4CPP_PLACE(dims), head.dims);
-}
-
-std::span<const std::uint8_t> CallMessage::finished() const noexcept {
-  return {reinterpret_cast<const std::uint8_t*>(memory_.get()), size_};
-}
-
-std::span<const std::uint8_t> CallMessage::request(const RequestHead& head, const ValueWriter& values) {
+void RequestMessage::write(std::uint8_t* zeros) const noexcept {
   using Head = RequestLayout;
   using Table = wire::Request;
-  Head& made = begin<Head>(vector_size<wire::Step>(head.steps.size()) + vector_sizes(values));
-  made.entries[entry_of(Table::VT_ID)] = PY4CPP_PLACE(id);
-  made.entries[entry_of(Table::VT_UNDER)] = PY4CPP_PLACE(under);
-  made.entries[entry_of(Table::VT_WANT)] = PY4CPP_PLACE(want);
-  made.entries[entry_of(Table::VT_KEEP)] = PY4CPP_PLACE(keep);
-  made.id = head.id;
-  made.under = head.under;
-  made.want = head.want;
-  made.keep = head.keep;
-  vector(head.steps, made.entries[entry_of(Table::VT_STEPS)], PY4CPP_PLACE(steps), made.steps);
-  this->values(made, values);
-  return finished();
+  TableWriter<Head> made(zeros);
+  made.head.entries[entry_of(Table::VT_ID)] = PY4CPP_PLACE(id);
+  made.head.entries[entry_of(Table::VT_UNDER)] = PY4CPP_PLACE(under);
+  made.head.entries[entry_of(Table::VT_WANT)] = PY4CPP_PLACE(want);
+  made.head.entries[entry_of(Table::VT_KEEP)] = PY4CPP_PLACE(keep);
+  made.head.id = head.id;
+  made.head.under = head.under;
+  made.head.want = head.want;
+  made.head.keep = head.keep;
+  made.vector(head.steps, made.head.entries[entry_of(Table::VT_STEPS)], PY4CPP_PLACE(steps), made.head.steps);
+  made.values(values);
 }
 
-std::span<const std::uint8_t> CallMessage::reply(std::uint64_t id, const ValueWriter& values, bool more) {
+std::size_t ReplyMessage::size() const noexcept { return sizeof(ReplyLayout) + vector_sizes(values); }
+
+void ReplyMessage::write(std::uint8_t* zeros) const noexcept {
   using Head = ReplyLayout;
-  Head& made = begin<Head>(vector_sizes(values));
-  made.entries[entry_of(wire::Reply::VT_ID)] = PY4CPP_PLACE(id);
-  made.id = id;
-  if (more) made.entries[entry_of(wire::Reply::VT_MORE)] = PY4CPP_PLACE(more);
-  made.more = more;
-  this->values(made, values);
-  return finished();
+  using Table = wire::Reply;
+  TableWriter<Head> made(zeros);
+  made.head.entries[entry_of(Table::VT_ID)] = PY4CPP_PLACE(id);
+  made.head.id = id;
+  if (more) made.head.entries[entry_of(Table::VT_MORE)] = PY4CPP_PLACE(more);
+  made.head.more = more;
+  made.values(values);
 }
 
 }  // namespace py4cpp

@@ -1,13 +1,12 @@
 // The two messages of a call, a request and its reply, laid out by hand in FlatBuffers' format, since they are nearly
-// all messages there are, and small: a builder, which knows no layout beforehand, takes four times as long. Receivers
-// verify and read them as any other message, with what flatc generated. One thread at a time; keeps its memory.
+// all messages there are, and small: a builder, which knows no layout beforehand, takes four times as long. They are
+// written where they leave from; receivers verify and read them as any other message, with what flatc generated.
 #pragma once
 
 #include "wire.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 namespace py4cpp {
@@ -20,24 +19,24 @@ struct RequestHead {
   bool keep = false;
 };
 
-class CallMessage {
- public:
-  // The finished bytes, a multiple of 8, valid until the next.
-  std::span<const std::uint8_t> request(const RequestHead& head, const ValueWriter& values);
-  std::span<const std::uint8_t> reply(std::uint64_t id, const ValueWriter& values, bool more = false);
+// Both refer to their values, which stay as they are from size() to write().
+struct RequestMessage {
+  static constexpr auto kind = wire::MessageKind::Request;
+  RequestHead head;
+  const ValueWriter& values;
 
- private:
-  template <class Head>
-  Head& begin(std::size_t vectors);
-  template <class T>
-  void vector(std::span<const T> elements, std::uint16_t& entry, std::uint16_t place, std::uint32_t& offset);
-  template <class Head>
-  void values(Head& head, const ValueWriter& values);
-  std::span<const std::uint8_t> finished() const noexcept;
+  std::size_t size() const noexcept;               // bytes, a multiple of 8
+  void write(std::uint8_t* zeros) const noexcept;  // into as many zeros
+};
 
-  std::unique_ptr<std::uint64_t[]> memory_;
-  std::size_t capacity_ = 0;  // bytes
-  std::size_t size_ = 0;
+struct ReplyMessage {
+  static constexpr auto kind = wire::MessageKind::Reply;
+  std::uint64_t id = 0;
+  const ValueWriter& values;
+  bool more = false;
+
+  std::size_t size() const noexcept;
+  void write(std::uint8_t* zeros) const noexcept;
 };
 
 }  // namespace py4cpp

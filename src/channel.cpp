@@ -93,13 +93,17 @@ void Channel::make_room(std::size_t message_size) {
 
 void Channel::queue(const MessageBytes& message) {
   const std::size_t size = message.bytes.size();
+  std::uint8_t* const start = queue(message.kind, size);
+  if (size > 0) std::memcpy(start, message.bytes.data(), size);
+}
+
+std::uint8_t* Channel::queue(wire::MessageKind kind, std::size_t size) {
   make_room(size);
-  const Header header{static_cast<std::uint32_t>(padded(size)), static_cast<std::uint16_t>(message.kind),
-                      out_sequence_++};
+  const Header header{static_cast<std::uint32_t>(padded(size)), static_cast<std::uint16_t>(kind), out_sequence_++};
   const std::size_t start = out_.size();
   out_.resize(start + sizeof header + header.size);
   std::memcpy(out_.data() + start, &header, sizeof header);
-  if (size > 0) std::memcpy(out_.data() + start + sizeof header, message.bytes.data(), size);
+  return out_.data() + start + sizeof header;
 }
 
 bool Channel::flush() {
@@ -170,7 +174,8 @@ std::optional<Message> Channel::next() {
   ++in_sequence_;
   const std::uint8_t* start = in_.data() + in_start_ + sizeof(Header);
   in_start_ += sizeof(Header) + first->size;
-  return Message({static_cast<wire::MessageKind>(first->kind), {start, first->size}});
+  return std::optional<Message>(std::in_place,
+                                MessageBytes{static_cast<wire::MessageKind>(first->kind), {start, first->size}});
 }
 
 void Channel::wait(int wake, bool reading, bool writing,

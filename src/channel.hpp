@@ -45,6 +45,7 @@ class Channel {
   // Writing half.
   void make_room(std::size_t message_size);  // the next queue() of that size won't throw
   void queue(const MessageBytes& message);
+  std::uint8_t* queue(wire::MessageKind kind, std::size_t size);  // zeros, for the caller to write the message into
   // Writes what the pipe takes, within reason; false if something is left. Throws Error(disconnected) on a closed pipe.
   bool flush();
   std::size_t queued() const noexcept { return out_.size() - out_start_; }

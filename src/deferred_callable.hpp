@@ -10,8 +10,8 @@
 
 namespace py4cpp {
 
-// The answer that is owed to one call: values with more to come, then one value or exception, from one thread at a time,
-// without waiting. Nothing happens if the worker has ended.
+// The answer that is owed to one call: values with more to come, then one value or exception, from one thread at a
+// time, without waiting. Nothing happens if the worker has ended.
 class OwedAnswer {
  public:
   virtual ~OwedAnswer() = default;

@@ -2,13 +2,16 @@
 // one call that Python makes when it begins to read, and that has a batch as each of its answers. So a batch costs one
 // message there, and one back when Python lets go of it.
 //
-//   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an array
+//   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an
+//   array
 //      of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more batches
 //      under way than slots.
 //   2. Batches are sent in the order in which they were published: by one thread at a time, the first that finds
 //      something to send and nobody who does so.
-//   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other thread reads.
-//   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die under
+//   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other thread
+//   reads.
+//   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die
+//   under
 //      the session's lock.
 #pragma once
 

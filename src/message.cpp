@@ -125,6 +125,8 @@ HelloInfo HelloInfo::read(const wire::Hello& hello) {
   return info;
 }
 
+void check_message_size(const ValueWriter& values) { check_size(values.size_estimate()); }
+
 // Takes the memory that a small failure needs: what is told when there is no memory must need none.
 MessageBuilder::MessageBuilder() { failure(0, {{}}); }
 
@@ -140,16 +142,6 @@ template <class Table>
 MessageBytes MessageBuilder::finish(flatbuffers::Offset<Table> root) {
   builder_.Finish(root);
   return {kind_of<Table>, {builder_.GetBufferPointer(), builder_.GetSize()}};
-}
-
-MessageBytes MessageBuilder::request(const RequestHead& head, const ValueWriter& values) {
-  check_size(values.size_estimate());
-  return {wire::MessageKind::Request, call_.request(head, values)};
-}
-
-MessageBytes MessageBuilder::reply(std::uint64_t id, const ValueWriter& values, bool more) {
-  check_size(values.size_estimate());
-  return {wire::MessageKind::Reply, call_.reply(id, values, more)};
 }
 
 MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {

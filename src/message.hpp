@@ -109,14 +109,30 @@ struct HelloInfo {
   static HelloInfo read(const wire::Hello& hello);
 };
 
+// Throws Error(invalid) if a message with these values would be larger than max_message_size.
+void check_message_size(const ValueWriter& values);
+
 // Builds one message after another. Each function returns the finished bytes, valid until the next; throws
 // Error(invalid) if the message would be larger than max_message_size.
 class MessageBuilder {
  public:
   MessageBuilder();
 
-  MessageBytes request(const RequestHead& head, const ValueWriter& values);
-  MessageBytes reply(std::uint64_t id, const ValueWriter& values, bool more = false);
+  template <class Call>  // RequestMessage or ReplyMessage
+  MessageBytes call(const Call& message) {
+    check_message_size(message.values);
+    const std::size_t size = message.size();
+    call_.assign(size / sizeof(std::uint64_t), 0);
+    auto* const start = reinterpret_cast<std::uint8_t*>(call_.data());
+    message.write(start);
+    return {Call::kind, {start, size}};
+  }
+  MessageBytes request(const RequestHead& head, const ValueWriter& values) {
+    return call(RequestMessage{head, values});
+  }
+  MessageBytes reply(std::uint64_t id, const ValueWriter& values, bool more = false) {
+    return call(ReplyMessage{id, values, more});
+  }
   MessageBytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
   MessageBytes release(const ReleaseBatch& batch);
   MessageBytes output(wire::Stream stream, std::string_view text);
@@ -128,7 +144,7 @@ class MessageBuilder {
   template <class Table>
   MessageBytes finish(flatbuffers::Offset<Table> root);
 
-  CallMessage call_;
+  std::vector<std::uint64_t> call_;
   flatbuffers::FlatBufferBuilder builder_{1024};
   ValueWriter texts_;
 };

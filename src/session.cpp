@@ -26,11 +26,6 @@ int make_eventfd() {
   return descriptor;
 }
 
-MessageBuilder& this_threads_builder() {
-  thread_local MessageBuilder builder;
-  return builder;
-}
-
 }  // namespace
 
 std::shared_ptr<Session> Session::make(Side& side, std::unique_ptr<Channel> channel, std::shared_ptr<Arena> arena,
@@ -65,12 +60,12 @@ Session::~Session() {
 
 void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
                     const ValueWriter& values, Sending sending) {
-  const std::uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
-  const auto message = this_threads_builder().request({id, current(), steps, want, keep}, values);
+  const RequestMessage message{{next_id(), current(), steps, want, keep}, values};
+  check_message_size(values);
 
   Lock lock(mutex_);
   const bool alone = calls_.size() == 0;
-  send(call, id, keep, message, values);
+  send(call, keep, message);
   if (sending == Sending::now || alone || channel_->queued() > batch_size) {
     flush();
   } else {
@@ -81,24 +76,24 @@ void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want wa
 
 Session::Outcome Session::ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
                               const ValueWriter& values, Deadline deadline) {
-  const std::uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
-  const auto message = this_threads_builder().request({id, current(), steps, want, keep}, values);
+  const RequestMessage message{{next_id(), current(), steps, want, keep}, values};
+  check_message_size(values);
 
   Lock lock(mutex_);
-  send(call, id, keep, message, values);
+  send(call, keep, message);
   return wait(lock, call, deadline);
 }
 
 // The call is in calls_ and its message queued, or neither.
-void Session::send(Call& call, std::uint64_t id, bool keep, const MessageBytes& message, const ValueWriter& values) {
+void Session::send(Call& call, bool keep, const RequestMessage& message) {
   assert(call.state_ != Call::State::waiting);
   if (closed_) throw Error(ErrorKind::disconnected, problem_.empty() ? "the other side has ended" : problem_);
-  call.id_ = id;
+  call.id_ = message.head.id;
   call.keep_ = keep;
   calls_.insert(call);
   call.state_ = Call::State::waiting;
   try {
-    queue(message, &values);
+    queue_call(message);
   } catch (...) {
     if (call.state_ == Call::State::waiting) calls_.remove(call);
     call.state_ = Call::State::idle;
@@ -144,17 +139,22 @@ bool Session::abandon(Call& call) noexcept {
 
 // ---- what leaves
 
-void Session::queue(const MessageBytes& message, const ValueWriter* values) {
+template <class Message>
+void Session::queue_call(const Message& message) {
   queue_releases();
-  channel_->make_room(message.bytes.size());
-  if (values != nullptr) {
-    try {
-      for (const auto& block : values->blocks()) ledger_->lend(block);
-    } catch (const std::exception& error) {  // some are lent in vain, and nothing can tell the other side
-      close_locked(error.what());
-      throw;
-    }
+  const std::size_t size = message.size();
+  channel_->make_room(size);
+  try {
+    for (const auto& block : message.values.blocks()) ledger_->lend(block);
+  } catch (const std::exception& error) {  // some are lent in vain, and nothing can tell the other side
+    close_locked(error.what());
+    throw;
   }
+  message.write(channel_->queue(Message::kind, size));
+}
+
+void Session::queue(const MessageBytes& message) {
+  queue_releases();
   channel_->queue(message);
 }
 
@@ -211,23 +211,23 @@ void Session::attend_soon(std::chrono::microseconds within) noexcept {
 }
 
 void Session::reply(std::uint64_t id, const ValueWriter& values, bool more) {
-  const auto message = this_threads_builder().reply(id, values, more);
+  check_message_size(values);
   const Lock lock(mutex_);
-  if (!closed_) queue(message, &values);
+  if (closed_) return;
+  queue_call(ReplyMessage{id, values, more});
+  if (!more_to_run()) flush();
   if (more) activity_.fetch_add(1, std::memory_order_relaxed);  // nobody need look after a channel in constant use
 }
 
 void Session::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {
-  const auto message = this_threads_builder().failure(id, exceptions);
   const Lock lock(mutex_);
-  if (!closed_) queue(message, nullptr);
+  if (!closed_) queue(builder_.failure(id, exceptions));
 }
 
 void Session::print(wire::Stream stream, std::string_view text) {
-  const auto message = this_threads_builder().output(stream, text);
   Lock lock(mutex_);
   if (closed_) return;
-  queue(message, nullptr);
+  queue(builder_.output(stream, text));
   flush();
   if (channel_->queued() > max_unprinted) drain(lock, max_unprinted / 2);
 }
@@ -272,11 +272,10 @@ void Session::service() noexcept {
 }
 
 void Session::say_bye() noexcept {
-  const auto message = this_threads_builder().bye();
   const Lock lock(mutex_);
   if (closed_) return;
   try {
-    queue(message, nullptr);
+    queue(builder_.bye());
   } catch (const std::exception& error) {
     return close_locked(error.what());
   }

@@ -227,6 +227,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   static bool stopped(const Waiter& me) noexcept;
   bool has_work(const Waiter& me) noexcept;
   Inbox* inbox(const Waiter& me) noexcept;
+  bool more_to_run() noexcept;
   bool run_one(Lock& lock, Waiter& me, bool& suspended) noexcept;
   void serve(Lock& lock, const Message& request) noexcept;
   void drain(Lock& lock, std::size_t limit) noexcept;
@@ -272,8 +273,11 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void discard_unwanted(Lock& lock) noexcept;
 
   // session.cpp
-  void send(Call& call, std::uint64_t id, bool keep, const MessageBytes& message, const ValueWriter& values);
-  void queue(const MessageBytes& message, const ValueWriter* values);
+  std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  void send(Call& call, bool keep, const RequestMessage& message);
+  template <class Message>
+  void queue_call(const Message& message);  // a request or reply
+  void queue(const MessageBytes& message);
   void queue_releases();
   void release_now() noexcept;
   void flush(bool leading = false) noexcept;
@@ -335,6 +339,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   std::condition_variable printed_;
   ReleaseBatch sending_;
   MessageBuilder release_builder_;
+  MessageBuilder builder_;  // of all other messages but those of calls
 
   std::mutex release_mutex_;  // a leaf: nothing else is locked under it
   ReleaseBatch releases_;

@@ -120,6 +120,13 @@ Session::Inbox* Session::inbox(const Waiter& me) noexcept {
   return nullptr;
 }
 
+// Whether this thread will run something more before it waits.
+bool Session::more_to_run() noexcept {
+  const Waiter* me = Waiter::innermost;
+  while (me != nullptr && me->session != this) me = me->enclosing;
+  return me != nullptr && inbox(*me) != nullptr;
+}
+
 // Runs the next thing that this thread is to run, without the lock. False if there is none.
 bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
   Inbox* const requests = inbox(me);

@@ -130,7 +130,8 @@ TEST_F(Feeds, EpochsInCallsOfTheirOwn) {
   });
   for (int epoch = 0; epoch < 3; ++epoch) {
     EXPECT_EQ(py.call<std::vector<float>>("read_all", feed).size(), 10u);
-    while (feed.stats().published < std::min(30u, 10u * static_cast<unsigned>(epoch + 1) + 2)) std::this_thread::yield();
+    while (feed.stats().published < std::min(30u, 10u * static_cast<unsigned>(epoch + 1) + 2))
+      std::this_thread::yield();
   }
   producer.join();
 }
