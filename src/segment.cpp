@@ -228,6 +228,11 @@ void Segment::unlink() noexcept {
   }
 }
 
+// By its mapping: the descriptor may have become another file's, if user code has closed it.
+void Segment::discard() noexcept {
+  if (made_in_.surely_same_process()) ::madvise(data(), size(), MADV_REMOVE);
+}
+
 void Segment::inherit(std::shared_ptr<void> keeper) noexcept {
   keeper_ = std::move(keeper);
   owned_.store(true);

@@ -58,6 +58,8 @@ class Segment {
 
   // Removes the name, if it is ours to remove. Pages stay while mapped. Nothing in a forked child.
   void unlink() noexcept;
+  // Frees every page, also where others map it: what is read then is 0. For the owner, when nobody's data is in it.
+  void discard() noexcept;
   // For fork(). Between hold_all() and let_go_all(), on one thread, the list of this process's segments stands still.
   // In the child in between, make_all_private() gives it mappings of its own: what it writes, nobody else sees. Pages
   // it hasn't written it still shares. Neither allocates.

@@ -38,7 +38,7 @@ const std::vector<Layer>& layers() {
       {"layout",
        {"layout"}},
       {"segment",
-       {"lease", "segment", "segment_fork"}},
+       {"disposal", "lease", "segment", "segment_fork"}},
       {"memory",
        {"arena", "block", "fork_pins", "free_space", "ledger", "process_arena"}},
       {"array",
