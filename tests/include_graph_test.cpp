@@ -33,8 +33,8 @@ const std::vector<Layer>& layers() {
   static const std::vector<Layer> table = {
       // clang-format off
       {"base",
-       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "high_descriptor",
-        "quantity", "stack_left", "version"}},
+       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "fresh_copy",
+        "high_descriptor", "quantity", "stack_left", "version"}},
       {"layout",
        {"layout"}},
       {"segment",
