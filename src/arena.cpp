@@ -165,7 +165,8 @@ void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes
   std::exception_ptr failure;
   lock.unlock();
   try {
-    segment = Segment::create(id_, number, bytes, demand.bytes, demand.must ? 0 : quarter_);
+    segment = Segment::create(id_, number, bytes, demand.bytes, demand.must ? 0 : quarter_,
+                              demand.must ? PageChoice::soon : PageChoice::large);
   } catch (...) {
     failure = std::current_exception();
   }

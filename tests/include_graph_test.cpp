@@ -38,7 +38,7 @@ const std::vector<Layer>& layers() {
       {"layout",
        {"layout"}},
       {"segment",
-       {"disposal", "lease", "segment", "segment_fork"}},
+       {"disposal", "lease", "segment", "segment_fork", "segment_pages"}},
       {"memory",
        {"arena", "block", "fork_pins", "free_space", "ledger", "process_arena"}},
       {"array",
