@@ -2,15 +2,12 @@
 // between two warm buffers of this process?
 #include "setup.hpp"
 
-#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace py4cpp::bench {
 namespace {
-
-void count(benchmark::State& state) { state.SetBytesProcessed(state.iterations() * state.range(0)); }
 
 template <class Source>
 void copy_in(benchmark::State& state, const Source& source) {
@@ -21,7 +18,7 @@ void copy_in(benchmark::State& state, const Source& source) {
   const auto argument = source(static_cast<std::size_t>(bytes / 8));
   for (int i = 0; i < 3; ++i) function.call<void>(*argument);
   for (auto _ : state) function.call<void>(*argument);
-  count(state);
+  count_bytes(state);
 }
 
 struct Span {
@@ -36,19 +33,6 @@ void span(benchmark::State& state) {
 
 void xtensor(benchmark::State& state) {
   copy_in(state, [](std::size_t size) { return std::make_unique<xt::xtensor<double, 1>>(xt::ones<double>({size})); });
-}
-
-void memcpy_warm(benchmark::State& state) {
-  const auto bytes = static_cast<std::size_t>(state.range(0));
-  if (!has_room(state, 2 * bytes)) return;
-  const std::vector<char> source(bytes, 1);
-  std::vector<char> target(bytes, 2);
-  for (auto _ : state) {
-    std::memcpy(target.data(), source.data(), bytes);
-    benchmark::DoNotOptimize(target.data());
-    benchmark::ClobberMemory();
-  }
-  count(state);
 }
 
 void sizes(benchmark::internal::Benchmark* benchmark) {

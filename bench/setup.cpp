@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 namespace py4cpp::bench {
 
@@ -63,6 +65,21 @@ bool has_room(benchmark::State& state, std::uint64_t bytes) {
                        " to spare: " + size_text(free) + " are free")
                           .c_str());
   return false;
+}
+
+void count_bytes(benchmark::State& state) { state.SetBytesProcessed(state.iterations() * state.range(0)); }
+
+void memcpy_warm(benchmark::State& state) {
+  const auto bytes = static_cast<std::size_t>(state.range(0));
+  if (!has_room(state, 2 * bytes)) return;
+  const std::vector<char> source(bytes, 1);
+  std::vector<char> target(bytes, 2);
+  for (auto _ : state) {
+    std::memcpy(target.data(), source.data(), bytes);
+    benchmark::DoNotOptimize(target.data());
+    benchmark::ClobberMemory();
+  }
+  count_bytes(state);
 }
 
 std::string size_text(std::uint64_t bytes) {

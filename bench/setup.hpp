@@ -22,6 +22,12 @@ Python* numpy_worker(benchmark::State& state);
 // Whether /dev/shm and the machine's memory have room for `bytes`, with a reserve; if not, the benchmark is skipped.
 bool has_room(benchmark::State& state, std::uint64_t bytes);
 
+// Each iteration has moved state.range(0) bytes.
+void count_bytes(benchmark::State& state);
+
+// A benchmark: memcpy of state.range(0) bytes from one warm buffer of this process into another.
+void memcpy_warm(benchmark::State& state);
+
 // "64 KiB", "4 GiB"
 std::string size_text(std::uint64_t bytes);
 

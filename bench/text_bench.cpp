@@ -3,7 +3,6 @@
 #include "latency.hpp"
 #include "setup.hpp"
 
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -24,8 +23,6 @@ def seconds(operation, argument):
   return &python;
 }
 
-void count(benchmark::State& state) { state.SetBytesProcessed(state.iterations() * state.range(0)); }
-
 // The first calls find the memory that another size has left, and let go of it. A GiB may take seconds: once must do.
 int warm_up(const benchmark::State& state) { return state.range(0) < 1 << 30 ? 3 : 1; }
 
@@ -36,7 +33,7 @@ void to_python(benchmark::State& state, const Text& text) {
   const auto function = python->eval<Object>("lambda x: None");
   for (int i = warm_up(state); i > 0; --i) function.call<void>(text);
   for (auto _ : state) function.call<void>(text);
-  count(state);
+  count_bytes(state);
 }
 
 template <class Text>
@@ -46,7 +43,7 @@ void from_python(benchmark::State& state, const char* expression) {
   const auto function = python->eval<Object>(expression, kw("n", state.range(0)));
   for (int i = warm_up(state); i > 0; --i) benchmark::DoNotOptimize(function.call<Text>());
   for (auto _ : state) benchmark::DoNotOptimize(function.call<Text>());
-  count(state);
+  count_bytes(state);
 }
 
 void text_over(benchmark::State& state) {
@@ -66,19 +63,7 @@ void by_python(benchmark::State& state, const char* operation, const char* argum
   const auto function = python->eval<Object>(operation);
   const auto value = python->eval<Object>(argument, kw("n", state.range(0)));
   for (auto _ : state) state.SetIterationTime(run.call<double>(function, value));
-  count(state);
-}
-
-void memcpy_warm(benchmark::State& state) {
-  const auto bytes = static_cast<std::size_t>(state.range(0));
-  const std::vector<char> source(bytes, 1);
-  std::vector<char> target(bytes, 2);
-  for (auto _ : state) {
-    std::memcpy(target.data(), source.data(), bytes);
-    benchmark::DoNotOptimize(target.data());
-    benchmark::ClobberMemory();
-  }
-  count(state);
+  count_bytes(state);
 }
 
 // A std::string of that length, filled: what an answer that comes back ends in.
@@ -89,7 +74,7 @@ void fresh_string(benchmark::State& state) {
     benchmark::DoNotOptimize(copy.data());
     benchmark::ClobberMemory();
   }
-  count(state);
+  count_bytes(state);
 }
 
 void sizes(benchmark::internal::Benchmark* benchmark) {

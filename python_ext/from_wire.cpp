@@ -1,5 +1,6 @@
 #include "from_wire.hpp"
 
+#include "fresh_copy.hpp"
 #include "ndarray.hpp"
 #include "object_table.hpp"
 
@@ -40,7 +41,13 @@ Ref decode(std::string_view text) {
 }
 
 Ref make_bytes(std::string_view data) {
-  return checked(PyBytes_FromStringAndSize(data_of(data), static_cast<Py_ssize_t>(data.size())));
+  constexpr std::size_t large = std::size_t{1} << 20;
+  if (data.size() < large) {
+    return checked(PyBytes_FromStringAndSize(data_of(data), static_cast<Py_ssize_t>(data.size())));
+  }
+  Ref bytes = checked(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(data.size())));
+  copy_into_fresh(PyBytes_AsString(bytes.get()), data.data(), data.size());
+  return bytes;
 }
 
 Ref make_shared_text(Kind kind, const ArrayPlace& place, Conversion& conversion) {

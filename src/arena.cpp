@@ -43,7 +43,10 @@ class Arena::ArenaBlock final : public Block {
              FreeSpace::RangeId range) noexcept
       : Block(place, std::move(segment)), owner_(std::move(owner)), range_(range) {}
   ~ArenaBlock() override {
-    if (const auto owner = owner_.lock()) owner->recycle(range_);
+    const auto owner = owner_.lock();
+    if (!owner) return;
+    let_go_of_segment();  // the arena has it too
+    owner->recycle(range_);
   }
 
  private:
@@ -63,7 +66,10 @@ Arena::Arena(const ArenaLimits& limits)
   if (!lease_) throw Error(ErrorKind::exhausted, "something keeps taking new files in /dev/shm away");
 }
 
-Arena::~Arena() { close(); }
+Arena::~Arena() {
+  close();
+  if (made_in_.same_process()) disposal_->finish();
+}
 
 std::shared_ptr<Block> Arena::allocate(std::size_t bytes) {
   if (!made_in_.same_process()) {
@@ -120,7 +126,9 @@ FreeSpace::RangeId Arena::make_room(std::unique_lock<std::mutex>& lock, const De
     wanted = std::max<std::size_t>(least, std::min(doubled, std::max(first_segment, cache_limit_)));
   }
   if (try_grow(lock, wanted, demand)) return space_.take(bytes);
+  if (finish_disposal(lock) && try_grow(lock, wanted, demand)) return space_.take(bytes);
   give_back(lock, 0);
+  finish_disposal(lock);
   if (wanted > least && try_grow(lock, wanted, demand)) return space_.take(bytes);
   try {
     create_segment(lock, least, demand);
@@ -145,7 +153,7 @@ bool Arena::try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, cons
 // Creating takes long, so the lock is let go meanwhile; `bytes_coming_` keeps the limit and close() right.
 void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand) {
   if (closed_) throw Error(ErrorKind::invalid, "shared memory is closed: the program is ending");
-  const std::uint64_t used = bytes_total_ + bytes_coming_;
+  const std::uint64_t used = bytes_total_ + bytes_coming_ + disposal_->bytes();
   const std::uint64_t limit = demand.must ? shared_memory_limit_ : shared_memory_limit_ - shared_memory_limit_ / 4;
   if (shared_memory_limit_ != 0 && (bytes > limit || used > limit - bytes)) {
     throw OutOfSharedMemory(demand.bytes, shared_memory_limit_ > used ? shared_memory_limit_ - used : 0,
@@ -157,7 +165,8 @@ void Arena::create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes
   std::exception_ptr failure;
   lock.unlock();
   try {
-    segment = Segment::create(id_, number, bytes, demand.bytes, demand.must ? 0 : quarter_);
+    segment = Segment::create(id_, number, bytes, demand.bytes, demand.must ? 0 : quarter_,
+                              demand.must ? PageChoice::soon : PageChoice::large);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -201,39 +210,41 @@ void Arena::recycle(FreeSpace::RangeId range) noexcept {
   const std::uint32_t index = space_.segment(range);
   space_.give(range);
   if (space_.idle(index)) segments_[index].idle_since = ++clock_;
-  if (cached() > cache_limit_) give_back(lock, cache_limit_);
+  if (space_.bytes_idle() > cache_limit_) give_back(lock, cache_limit_);
 }
 
-std::uint64_t Arena::cached() const noexcept { return bytes_total_ - space_.bytes_live(); }
-
-// Retires idle segments, the longest idle first, until no more than `keep` bytes are cached.
+// Retires idle segments until no more than `keep` bytes of them are left.
 void Arena::give_back(std::unique_lock<std::mutex>& lock, std::uint64_t keep) noexcept {
-  while (cached() > keep && space_.idle_segments() > 0) {
-    std::shared_ptr<Segment> segment = take_oldest_idle();
+  while (space_.bytes_idle() > keep) {
+    std::shared_ptr<Segment> segment = take_idle(keep);
     const auto observers = observers_;
     lock.unlock();
     segment->unlink();
-    if (observers) {
-      for (const auto& weak : *observers) {
-        if (const auto observer = weak.lock()) observer->retired(segment->number());
-      }
-    }
-    segment.reset();  // unmapping takes long
+    disposal_->take(std::move(segment), observers);
     lock.lock();
   }
 }
 
-std::shared_ptr<Segment> Arena::take_oldest_idle() noexcept {
-  std::uint32_t oldest = 0;
-  bool found = false;
+bool Arena::finish_disposal(std::unique_lock<std::mutex>& lock) noexcept {
+  lock.unlock();
+  const bool any = disposal_->finish();
+  lock.lock();
+  return any;
+}
+
+// The longest idle one goes; before all others, one that alone is more than may be kept. There is one.
+std::shared_ptr<Segment> Arena::take_idle(std::uint64_t keep) noexcept {
+  const auto rank = [&](std::uint32_t index) {
+    return std::pair(segments_[index].segment->size() <= keep, segments_[index].idle_since);
+  };
+  auto chosen = static_cast<std::uint32_t>(segments_.size());
   for (std::uint32_t index = 0; index < segments_.size(); ++index) {
     if (!segments_[index].segment || !space_.idle(index)) continue;
-    if (!found || segments_[index].idle_since < segments_[oldest].idle_since) oldest = index;
-    found = true;
+    if (chosen == segments_.size() || rank(index) < rank(chosen)) chosen = index;
   }
-  space_.remove_segment(oldest);
-  std::shared_ptr<Segment> segment = std::move(segments_[oldest].segment);
-  segments_[oldest].segment.reset();
+  space_.remove_segment(chosen);
+  std::shared_ptr<Segment> segment = std::move(segments_[chosen].segment);
+  segments_[chosen].segment.reset();
   by_address_.erase(segment->data());
   bytes_total_ -= segment->size();
   return segment;
@@ -273,6 +284,7 @@ void Arena::trim() noexcept {
   std::unique_lock lock(mutex_);
   space_.merge();
   give_back(lock, 0);
+  finish_disposal(lock);
 }
 
 void Arena::set_limits(const ArenaLimits& limits) noexcept {
@@ -287,19 +299,19 @@ void Arena::set_limits(const ArenaLimits& limits) noexcept {
 ArenaStats Arena::stats() const noexcept {
   if (!made_in_.same_process()) return {};
   const std::lock_guard lock(mutex_);
-  return {by_address_.size(), space_.live_ranges(), space_.bytes_live(), cached()};
+  return {by_address_.size(), space_.live_ranges(), space_.bytes_live(), bytes_total_ - space_.bytes_live()};
 }
 
 void Arena::observe(std::weak_ptr<SegmentObserver> observer) {
   if (!made_in_.same_process()) return;
   const std::lock_guard lock(mutex_);
-  Observers observers;
+  SegmentObservers observers;
   if (observers_) {
     std::copy_if(observers_->begin(), observers_->end(), std::back_inserter(observers),
                  [](const auto& weak) { return !weak.expired(); });
   }
   observers.push_back(std::move(observer));
-  observers_ = std::make_shared<const Observers>(std::move(observers));
+  observers_ = std::make_shared<const SegmentObservers>(std::move(observers));
 }
 
 void Arena::bequeath(const Block& block) noexcept {

@@ -1,10 +1,12 @@
 // The arena: this process's own shared memory, from which every block it owns is allocated. Its bookkeeping is private
 // memory; its segments carry payload only. Held by shared_ptr; any thread; no user code runs under its lock, and system
-// calls (creating, unlinking, unmapping a segment) are made without it. In a forked child allocating throws, and
-// nothing else has an effect.
+// calls (creating, unlinking, unmapping a segment) are made without it. Who drops a block doesn't wait for its pages to
+// be freed, a thread does that (Disposal); who allocates does, rather than fail. In a forked child allocating throws,
+// and nothing else has an effect.
 #pragma once
 
 #include "block.hpp"
+#include "disposal.hpp"
 #include "fork_mark.hpp"
 #include "free_space.hpp"
 #include "lease.hpp"
@@ -24,7 +26,7 @@ struct ArenaLimits {
   static constexpr std::uint64_t automatic = ~std::uint64_t{0};  // the smaller of 1 GiB and a quarter of /dev/shm
 
   std::uint64_t shared_memory_limit = 0;  // bytes of all segments; 0: as much as there is
-  std::uint64_t cache_limit = automatic;  // bytes kept warm that no live block uses
+  std::uint64_t cache_limit = automatic;  // bytes of segments kept warm that carry no live block
 };
 
 struct ArenaStats {
@@ -32,17 +34,6 @@ struct ArenaStats {
   std::uint64_t live_blocks = 0;
   std::uint64_t bytes_live = 0;    // of live blocks, with what rounding up costs
   std::uint64_t bytes_cached = 0;  // of segments, in no live block
-};
-
-class SegmentObserver {
- public:
-  // The name is gone and no block of the segment lives, here or lent: peers may drop their mappings. Called from
-  // whatever thread freed or trimmed, without locks.
-  virtual void retired(std::uint32_t segment) noexcept = 0;
-
- protected:
-  SegmentObserver() = default;
-  virtual ~SegmentObserver() = default;
 };
 
 // For those who can do without shared memory.
@@ -71,7 +62,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;   // the live block, or null; constant time
   std::shared_ptr<Block> containing(const void* address) const noexcept;  // the live block, or null; logarithmic
 
-  void trim() noexcept;  // gives back every segment that carries no live block
+  void trim() noexcept;  // gives back every segment that carries no live block, and waits until that is done
   void set_limits(const ArenaLimits& limits) noexcept;
   ArenaStats stats() const noexcept;
   void observe(std::weak_ptr<SegmentObserver> observer);
@@ -94,7 +85,6 @@ class Arena : public std::enable_shared_from_this<Arena> {
     std::size_t bytes;  // what was asked for
     bool must;          // or an exception
   };
-  using Observers = std::vector<std::weak_ptr<SegmentObserver>>;
 
   // All but recycle() with mutex_ held; those given the lock let go of it meanwhile.
   std::shared_ptr<Block> make_block(FreeSpace::RangeId range, std::size_t bytes);
@@ -105,12 +95,13 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::uint32_t fresh_number();
   void recycle(FreeSpace::RangeId range) noexcept;
   void give_back(std::unique_lock<std::mutex>& lock, std::uint64_t keep) noexcept;
-  std::shared_ptr<Segment> take_oldest_idle() noexcept;
-  std::uint64_t cached() const noexcept;
+  bool finish_disposal(std::unique_lock<std::mutex>& lock) noexcept;
+  std::shared_ptr<Segment> take_idle(std::uint64_t keep) noexcept;
 
   const ForkMark made_in_;
   const std::uint64_t quarter_;  // of /dev/shm, in bytes
-  ArenaId id_;                   // written by the constructor alone
+  const std::shared_ptr<Disposal> disposal_ = std::make_shared<Disposal>();
+  ArenaId id_;  // written by the constructor alone
 
   mutable std::mutex mutex_;
   std::condition_variable came_;  // bytes_coming_ has shrunk
@@ -126,7 +117,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   std::uint32_t next_number_ = 0;
   bool wrapped_ = false;  // numbers have been used before
   bool closed_ = false;
-  std::shared_ptr<const Observers> observers_;
+  std::shared_ptr<const SegmentObservers> observers_;
   bool bequeathed_ = false;  // some segment is
   std::optional<Lease> lease_;
 };

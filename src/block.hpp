@@ -39,6 +39,8 @@ class Block {
  protected:
   Block(const BlockPlace& place, std::shared_ptr<Segment> segment) noexcept
       : place_(place), segment_(std::move(segment)), data_(segment_->data() + place.offset) {}
+  // For the destructor: so that unmapping is left to whoever else has the segment.
+  std::shared_ptr<Segment> let_go_of_segment() noexcept { return std::move(segment_); }
 
  private:
   BlockPlace place_;

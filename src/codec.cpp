@@ -1,6 +1,7 @@
 #include "codec.hpp"
 
 #include "arena.hpp"
+#include "fresh_copy.hpp"
 
 #include <py4cpp/any_array.hpp>
 #include <py4cpp/convert_chrono.hpp>
@@ -190,7 +191,7 @@ BigInt big_from(std::string_view text) {
 
 Bytes bytes_from(std::string_view text) {
   const auto* first = reinterpret_cast<const std::byte*>(text.data());
-  return {first, first + text.size()};
+  return fresh_copy<Bytes>(first, text.size());
 }
 
 class Decoder {
@@ -305,7 +306,8 @@ class Decoder {
     const auto block = linkage_.borrow(place.block);
     const std::string_view text(reinterpret_cast<const char*>(block->data() + place.data_offset),
                                 place.layout.nbytes());
-    return kind == wire::Kind::shared_string ? Value::make(text) : Value::make(bytes_from(text));
+    if (kind == wire::Kind::shared_bytes) return Value::make(bytes_from(text));
+    return Value::make(fresh_copy<std::string>(text.data(), text.size()));
   }
 
   AnyArray read_array() {

@@ -79,7 +79,7 @@ void FreeSpace::make_live(RangeId id) noexcept {
   range.state = State::live;
   ++range.lives;
   Space& space = segments_[range.segment];
-  if (space.live++ == 0) --idle_segments_;
+  if (space.live++ == 0) bytes_idle_ -= space.bytes;
   ++live_ranges_;
   bytes_live_ += range.capacity;
 }
@@ -92,7 +92,7 @@ void FreeSpace::give(RangeId id) noexcept {
   range.clean = false;
   enlist(id);
   Space& space = segments_[range.segment];
-  if (--space.live == 0) ++idle_segments_;
+  if (--space.live == 0) bytes_idle_ += space.bytes;
   --live_ranges_;
   bytes_live_ -= range.capacity;
 }
@@ -212,7 +212,7 @@ void FreeSpace::add_segment(std::uint32_t segment, std::size_t bytes, Kind kind)
   range.clean = true;
   enlist(id);
   bytes_of_[static_cast<std::size_t>(kind)] += bytes;
-  ++idle_segments_;
+  bytes_idle_ += bytes;
 }
 
 void FreeSpace::remove_segment(std::uint32_t segment) noexcept {
@@ -223,7 +223,7 @@ void FreeSpace::remove_segment(std::uint32_t segment) noexcept {
   }
   space.ranges.clear();
   bytes_of_[static_cast<std::size_t>(space.kind)] -= space.bytes;
-  --idle_segments_;
+  bytes_idle_ -= space.bytes;
 }
 
 FreeSpace::RangeId FreeSpace::with_generation(std::uint64_t generation) const noexcept {

@@ -70,7 +70,7 @@ class FreeSpace {
   std::uint64_t bytes_live() const noexcept { return bytes_live_; }
   std::uint64_t bytes_mergeable() const noexcept { return bytes_mergeable_; }  // cached, in shared segments
   std::uint64_t bytes_of(Kind kind) const noexcept { return bytes_of_[static_cast<std::size_t>(kind)]; }
-  std::size_t idle_segments() const noexcept { return idle_segments_; }
+  std::uint64_t bytes_idle() const noexcept { return bytes_idle_; }  // of segments without a live range
 
  private:
   enum class State : std::uint8_t { unused, raw, cached, live };
@@ -127,7 +127,7 @@ class FreeSpace {
   std::uint64_t bytes_live_ = 0;
   std::uint64_t bytes_mergeable_ = 0;
   std::array<std::uint64_t, 3> bytes_of_{};
-  std::size_t idle_segments_ = 0;
+  std::uint64_t bytes_idle_ = 0;
 };
 
 }  // namespace py4cpp

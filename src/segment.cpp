@@ -1,24 +1,21 @@
 #include "segment.hpp"
 
 #include "affordable_memory.hpp"
+#include "segment_pages.hpp"
 
 #include <py4cpp/error.hpp>
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <boost/interprocess/exceptions.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <utility>
 
 namespace py4cpp {
@@ -26,45 +23,6 @@ namespace py4cpp {
 namespace ipc = boost::interprocess;
 
 namespace {
-
-constexpr std::size_t chunk = std::size_t{16} << 20;
-constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14; absent from Debian 12's headers
-
-// Growing a file beyond RLIMIT_FSIZE raises SIGXFSZ, whose default action kills, and a signal handler that runs in
-// between makes the reservation fail with EINTR. So all signals wait, and a SIGXFSZ of our making is taken back.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-    sigset_t pending;
-    was_pending_ = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-  ~SignalsBlocked() {
-    if (!was_pending_) {
-      sigset_t ours;
-      sigemptyset(&ours);
-      sigaddset(&ours, SIGXFSZ);
-      const timespec at_once{};
-      while (sigtimedwait(&ours, nullptr, &at_once) == -1 && errno == EINTR) {
-      }
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
-
-std::uint64_t file_system_room() noexcept {
-  struct statvfs facts {};
-  if (::statvfs("/dev/shm", &facts) != 0) return 0;
-  return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
-}
 
 std::uint64_t bytes_available() noexcept { return std::min(file_system_room(), affordable_memory()); }
 
@@ -82,34 +40,6 @@ std::uint64_t bytes_available() noexcept { return std::min(file_system_room(), a
     default:
       throw Error(ErrorKind::exhausted, std::string("cannot create shared memory: ") + std::strerror(error));
   }
-}
-
-int reserve(int descriptor, std::size_t bytes, std::uint64_t spare) noexcept {
-  const std::uint64_t room = file_system_room();
-  if (bytes > room || room - bytes < spare) return ENOSPC;  // what is hopeless must not first fill it for everybody
-  const SignalsBlocked blocked;
-  for (std::size_t done = 0; done < bytes; done += chunk) {
-    // /dev/shm may be allowed more than there is, and the kernel would rather kill processes than refuse.
-    if (bytes >= chunk && bytes - done > affordable_memory()) return ENOMEM;
-    int error = EINTR;
-    while (error == EINTR) {
-      error =
-          ::posix_fallocate(descriptor, static_cast<off_t>(done), static_cast<off_t>(std::min(chunk, bytes - done)));
-    }
-    if (error != 0) return error;
-  }
-  return 0;
-}
-
-int populate(std::byte* data, std::size_t bytes) noexcept {
-  for (std::size_t done = 0; done < bytes; done += chunk) {
-    while (::madvise(data + done, std::min(chunk, bytes - done), populate_write) != 0) {
-      if (errno == EINTR || errno == EAGAIN) continue;
-      // Older kernels have no such advice, and a refused one costs only speed: the pages are reserved.
-      return errno == ENOMEM || errno == EFAULT ? ENOMEM : 0;
-    }
-  }
-  return 0;
 }
 
 }  // namespace
@@ -146,7 +76,7 @@ Segment::Segment(const ArenaId& arena, std::uint32_t number, bool owned, std::un
     : arena_(arena), number_(number), owned_(owned), mapping_(std::move(mapping)) {}
 
 std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t number, std::size_t bytes,
-                                         std::size_t asked, std::uint64_t spare) {
+                                         std::size_t asked, std::uint64_t spare, PageChoice choice) {
   const std::string name = segment_name(arena, number);
   auto mapping = std::make_unique<Mapping>();
   try {
@@ -163,9 +93,9 @@ std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t num
     ipc::shared_memory_object::remove(name.c_str());
     throw;
   }
-  int error = reserve(segment->descriptor(), bytes, spare);
+  int error = set_size(segment->descriptor(), bytes, spare);
   if (error == 0) error = segment->map(bytes);
-  if (error == 0) error = populate(segment->data(), bytes);
+  if (error == 0) error = provide_pages(segment->descriptor(), segment->data(), bytes, choice);
   if (error != 0) {
     segment.reset();  // before the error looks at how much is free
     fail(error, asked);
@@ -176,7 +106,13 @@ std::shared_ptr<Segment> Segment::create(const ArenaId& arena, std::uint32_t num
 // Returns an errno value.
 int Segment::map(std::size_t bytes) {
   try {
-    mapping_->region = ipc::mapped_region(mapping_->object, ipc::read_write, 0, bytes);
+    HugeAlignedRoom room(bytes);
+    if (room.start() == nullptr) {
+      mapping_->region = ipc::mapped_region(mapping_->object, ipc::read_write, 0, bytes);
+    } else {
+      mapping_->region = ipc::mapped_region(mapping_->object, ipc::read_write, 0, bytes, room.start(), MAP_FIXED);
+      room.taken();
+    }
     enlist();
     return 0;
   } catch (const ipc::interprocess_exception& error) {
@@ -226,6 +162,11 @@ void Segment::unlink() noexcept {
     ::shm_unlink(segment_name(arena_, number_).c_str());
   } catch (...) {  // no memory for the name: the lease's next janitor finds it
   }
+}
+
+// By its mapping: the descriptor may have become another file's, if user code has closed it.
+void Segment::discard() noexcept {
+  if (made_in_.surely_same_process()) ::madvise(data(), size(), MADV_REMOVE);
 }
 
 void Segment::inherit(std::shared_ptr<void> keeper) noexcept {

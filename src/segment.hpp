@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fork_mark.hpp"
+#include "segment_pages.hpp"
 
 #include <sys/types.h>
 
@@ -40,7 +41,8 @@ class Segment {
   // OutOfSharedMemory when memory, mappings or a limit on file size are short, Error(exhausted) when descriptors are;
   // nothing is left behind then. `spare` bytes of /dev/shm must stay free.
   static std::shared_ptr<Segment> create(const ArenaId& arena, std::uint32_t number, std::size_t bytes,
-                                         std::size_t asked, std::uint64_t spare = 0);
+                                         std::size_t asked, std::uint64_t spare = 0,
+                                         PageChoice choice = PageChoice::soon);
 
   // Maps a segment somebody else created, unpopulated. It must be a regular file of ours with mode 0600 that isn't
   // empty. Throws Error(bug) when there is no such segment: a descriptor named it.
@@ -58,6 +60,8 @@ class Segment {
 
   // Removes the name, if it is ours to remove. Pages stay while mapped. Nothing in a forked child.
   void unlink() noexcept;
+  // Frees every page, also where others map it: what is read then is 0. For the owner, when nobody's data is in it.
+  void discard() noexcept;
   // For fork(). Between hold_all() and let_go_all(), on one thread, the list of this process's segments stands still.
   // In the child in between, make_all_private() gives it mappings of its own: what it writes, nobody else sees. Pages
   // it hasn't written it still shares. Neither allocates.

@@ -151,22 +151,6 @@ TEST(Arena, ASteadyProgramCreatesNothing) {
   EXPECT_EQ(names_with(stem(arena->id())), before);
 }
 
-TEST(Arena, CachedMemoryStaysUnderItsLimit) {
-  const auto arena = make_arena(0, 64 * mebibyte);
-  Blocks blocks;
-  for (std::size_t i = 0; i < 10; ++i) blocks.push_back(arena->allocate((10 + i) * mebibyte));
-  const std::byte* const last = blocks.back()->data();
-  while (!blocks.empty()) blocks.erase(blocks.begin());
-  EXPECT_LE(arena->stats().bytes_cached, 64 * mebibyte);
-  EXPECT_GT(arena->stats().bytes_cached, 32 * mebibyte);
-  EXPECT_EQ(arena->allocate(19 * mebibyte)->data(), last);  // those freed last are kept
-  arena->set_limits({0, 0});
-  EXPECT_EQ(arena->stats().bytes_cached, 0u);
-  EXPECT_EQ(names_of(*arena), 1u);
-  arena->allocate(100);
-  EXPECT_EQ(names_of(*arena), 1u);
-}
-
 TEST(Arena, TheLimitIsKeptAndWarmMemoryYieldsToIt) {
   const auto arena = make_arena(32 * mebibyte);
   auto block = arena->allocate(20 * mebibyte);

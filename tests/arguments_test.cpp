@@ -18,7 +18,7 @@ using namespace py4cpp::literals;
 template <class... Args>
 std::string placed(Args&&... args) {
   std::array<Value, detail::value_count<Args...>> values;
-  detail::place_arguments(values.data(), std::forward<Args>(args)...);
+  detail::place_arguments<detail::Texts::owned>(values.data(), std::forward<Args>(args)...);
   return to_string(Value(List(std::vector<Value>(values.begin(), values.end()))));
 }
 
@@ -55,6 +55,39 @@ TEST(Arguments, MoveWhatIsOwned) {
   static_assert(!std::is_copy_constructible_v<decltype(callable)>);
   auto other = [p = std::make_unique<int>(6)] { return *p; };
   EXPECT_EQ(placed(std::move(other), 1), "[<C++ callable>, 1]");
+}
+
+TEST(Arguments, OfACallReferToLongTextsAndBytes) {
+  using detail::Texts;
+  const std::string text(1000, 'x');
+  const Bytes bytes(1000, std::byte{7});
+  const std::string_view view = std::string_view(text).substr(500);
+  std::array<Value, 5> lent, owned;
+  detail::place_arguments<Texts::lent>(lent.data(), text, view, bytes, "t"_a = text);
+  detail::place_arguments<Texts::owned>(owned.data(), text, view, bytes, "t"_a = text);
+  EXPECT_EQ(lent, owned);
+  EXPECT_EQ(to_string(lent[2]), to_string(owned[2]));
+  for (const Value& value : {lent[0], lent[4]}) {
+    EXPECT_EQ(value.kind(), Kind::string);
+    EXPECT_EQ(value.text().data(), text.data());
+    EXPECT_EQ(value.hash(), owned[0].hash());
+    EXPECT_NE(Value(value).as<std::string>().data(), text.data());
+  }
+  EXPECT_EQ(lent[1].text().data(), view.data());
+  EXPECT_EQ(lent[2].kind(), Kind::bytes);
+  EXPECT_EQ(lent[2].get_if<Bytes>(), &bytes);
+  EXPECT_EQ(lent[2].as<Bytes>(), bytes);
+  EXPECT_NE(owned[0].text().data(), text.data());
+  EXPECT_NE(owned[2].get_if<Bytes>(), &bytes);
+}
+
+TEST(Arguments, OfACallOwnWhatIsTemporary) {
+  std::array<Value, 3> lent;
+  detail::place_arguments<detail::Texts::lent>(lent.data(), std::string(1000, 'x'), Bytes(1000, std::byte{7}),
+                                               std::string(3, 'y'));
+  EXPECT_EQ(lent[0].text(), std::string(1000, 'x'));
+  EXPECT_EQ(lent[1].as<Bytes>(), Bytes(1000, std::byte{7}));
+  EXPECT_EQ(lent[2].text(), "yyy");
 }
 
 }  // namespace

@@ -33,12 +33,12 @@ const std::vector<Layer>& layers() {
   static const std::vector<Layer> table = {
       // clang-format off
       {"base",
-       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "high_descriptor",
-        "quantity", "stack_left", "version"}},
+       {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "fresh_copy",
+        "high_descriptor", "quantity", "stack_left", "version"}},
       {"layout",
        {"layout"}},
       {"segment",
-       {"lease", "segment", "segment_fork"}},
+       {"disposal", "lease", "segment", "segment_fork", "segment_pages"}},
       {"memory",
        {"arena", "block", "fork_pins", "free_space", "ledger", "process_arena"}},
       {"array",

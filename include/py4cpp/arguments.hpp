@@ -4,6 +4,7 @@
 
 #include <py4cpp/value.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -66,14 +67,36 @@ inline constexpr std::size_t value_count = positional_count<Args...> + std::size
 // Throws Error(invalid) if two of the keywords in `named` (keyword, value, keyword, value ...) are equal.
 void check_keywords(const Value* named, std::size_t count);
 
+enum class Texts {
+  owned,  // by the values, which may be kept
+  lent    // long ones of the caller: the values don't outlive the arguments
+};
+
+// What isn't moved from anyway, and would be copied.
 template <class T>
+inline constexpr bool can_be_lent = std::same_as<std::remove_cvref_t<T>, std::string_view> ||
+                                    (std::is_lvalue_reference_v<T> &&
+                                     OneOf<std::remove_cvref_t<T>, std::string, Bytes>);
+
+template <Texts texts, class T>
+Value argument_value(T&& argument) {
+  if constexpr (texts == Texts::lent && can_be_lent<T>) return Lending::value(argument);
+  else return Value(std::forward<T>(argument));
+}
+
+template <class T>
+Value lent(T&& argument) {
+  return argument_value<Texts::lent>(std::forward<T>(argument));
+}
+
+template <Texts texts, class T>
 void place_argument(Value*& positional, Value*& named, T&& argument) {
   if constexpr (is_named<std::remove_cvref_t<T>>) {
     *named++ = Value::make(std::string_view(argument.name));
     // An lvalue Named may be used again, so what it owns is only moved from a temporary one.
-    *named++ = Value(std::forward<T>(argument).value);
+    *named++ = argument_value<texts>(std::forward<T>(argument).value);
   } else {
-    *positional++ = Value(std::forward<T>(argument));
+    *positional++ = argument_value<texts>(std::forward<T>(argument));
   }
 }
 
@@ -86,13 +109,13 @@ concept Argument = ToPython<T> || detail::named_value_travels<std::remove_cvref_
 namespace detail {
 
 // Writes value_count<Args...> values to `out`, the positional ones first, as the wire wants them.
-template <class... Args>
+template <Texts texts, class... Args>
 void place_arguments([[maybe_unused]] Value* out, Args&&... args) {
   static_assert((Argument<Args> && ...), "an argument has a type that cannot travel to Python: specialise "
                 "py4cpp::Convert<T> for it with static Value to(const T&)");
   [[maybe_unused]] Value* positional = out;
   [[maybe_unused]] Value* named = out + positional_count<Args...>;
-  (place_argument(positional, named, std::forward<Args>(args)), ...);
+  (place_argument<texts>(positional, named, std::forward<Args>(args)), ...);
   if constexpr (named_count<Args...> > 1) check_keywords(out + positional_count<Args...>, named_count<Args...>);
 }
 

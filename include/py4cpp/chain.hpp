@@ -30,8 +30,8 @@ class Chain {
   Chain call(Args&&... args) && {
     steps_.push_back({Op::call, detail::positional_count<Args...>, detail::named_count<Args...>});
     values_.resize(values_.size() + detail::value_count<Args...>);
-    detail::place_arguments(values_.data() + values_.size() - detail::value_count<Args...>,
-                            std::forward<Args>(args)...);
+    detail::place_arguments<detail::Texts::owned>(values_.data() + values_.size() - detail::value_count<Args...>,
+                                                  std::forward<Args>(args)...);
     return std::move(*this);
   }
 

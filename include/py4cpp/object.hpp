@@ -26,7 +26,7 @@ namespace detail {
 template <class R, class... Args>
 R call_function(Peer& peer, std::string_view module, std::string_view function, Args&&... args) {
   std::array<Value, 2 + value_count<Args...>> values{Value::make(module), Value::make(function)};
-  place_arguments(values.data() + 2, std::forward<Args>(args)...);
+  place_arguments<Texts::lent>(values.data() + 2, std::forward<Args>(args)...);
   const Step steps[] = {
       {Op::import_module}, {Op::attribute}, {Op::call, positional_count<Args...>, named_count<Args...>}};
   return run<R>(peer, steps, values);
@@ -38,7 +38,7 @@ template <class R, class... Args>
 R Object::call(Args&&... args) const {
   Peer& asked = peer();
   std::array<Value, 1 + detail::value_count<Args...>> values{Value::make(*this)};
-  detail::place_arguments(values.data() + 1, std::forward<Args>(args)...);
+  detail::place_arguments<detail::Texts::lent>(values.data() + 1, std::forward<Args>(args)...);
   const Step steps[] = {{Op::value}, {Op::call, detail::positional_count<Args...>, detail::named_count<Args...>}};
   return detail::run<R>(asked, steps, values);
 }
@@ -52,7 +52,7 @@ template <class R, class... Args>
 R Object::method(std::string_view name, Args&&... args) const {
   Peer& asked = peer();
   std::array<Value, 2 + detail::value_count<Args...>> values{Value::make(*this), Value::make(name)};
-  detail::place_arguments(values.data() + 2, std::forward<Args>(args)...);
+  detail::place_arguments<detail::Texts::lent>(values.data() + 2, std::forward<Args>(args)...);
   const Step steps[] = {
       {Op::value}, {Op::attribute}, {Op::call, detail::positional_count<Args...>, detail::named_count<Args...>}};
   return detail::run<R>(asked, steps, values);
@@ -69,7 +69,7 @@ R Object::attr(std::string_view name) const {
 template <class T>
 void Object::set_attr(std::string_view name, T&& value) const {
   Peer& asked = peer();
-  const Value values[] = {Value::make(*this), Value::make(name), Value(std::forward<T>(value))};
+  const Value values[] = {Value::make(*this), Value::make(name), detail::lent(std::forward<T>(value))};
   const Step steps[] = {{Op::value}, {Op::set_attribute}};
   detail::run<void>(asked, steps, values);
 }
@@ -87,7 +87,7 @@ template <class... KeysAndValue>
 void Object::set_item(KeysAndValue&&... keys_and_value) const {
   static_assert(sizeof...(keys_and_value) > 1, "set_item() takes at least one key, then the value");
   Peer& asked = peer();
-  const Value values[] = {Value::make(*this), Value(std::forward<KeysAndValue>(keys_and_value))...};
+  const Value values[] = {Value::make(*this), detail::lent(std::forward<KeysAndValue>(keys_and_value))...};
   const Step steps[] = {{Op::value}, {Op::set_item, static_cast<std::uint32_t>(sizeof...(keys_and_value) - 1)}};
   detail::run<void>(asked, steps, values);
 }

@@ -86,7 +86,7 @@ class Python {
   }
   template <class T>
   void set(std::string_view target, T&& value) {
-    ask<void>(Prepared<1, 2>{{{{Op::assign}}}, {{Value::make(target), Value(std::forward<T>(value))}}});
+    ask<void>(Prepared<1, 2>{{{{Op::assign}}}, {{Value::make(target), detail::lent(std::forward<T>(value))}}});
   }
 
   // ---- calls
@@ -200,8 +200,8 @@ class Python {
     static_assert((detail::is_named<std::remove_cvref_t<Named>> && ...),
                   "eval and exec take only named values: \"x\"_a = value");
     Prepared<1, 1 + detail::value_count<Named...>> prepared{{{{op, 0, detail::named_count<Named...>}}}, {}};
-    prepared.values[0] = Value::make(text);
-    detail::place_arguments(prepared.values.data() + 1, std::forward<Named>(named)...);
+    prepared.values[0] = detail::lent(text);
+    detail::place_arguments<detail::Texts::lent>(prepared.values.data() + 1, std::forward<Named>(named)...);
     return prepared;
   }
   template <class F, class... Args>
@@ -210,9 +210,9 @@ class Python {
     constexpr Op start = by_name ? Op::name : Op::value;
     Prepared<2, 1 + detail::value_count<Args...>> prepared{
         {{{start}, {Op::call, detail::positional_count<Args...>, detail::named_count<Args...>}}}, {}};
-    if constexpr (by_name) prepared.values[0] = Value::make(std::string_view(function));
+    if constexpr (by_name) prepared.values[0] = detail::lent(std::string_view(function));
     else prepared.values[0] = Value(std::forward<F>(function));
-    detail::place_arguments(prepared.values.data() + 1, std::forward<Args>(args)...);
+    detail::place_arguments<detail::Texts::lent>(prepared.values.data() + 1, std::forward<Args>(args)...);
     return prepared;
   }
   template <class T, class... Args>
@@ -222,7 +222,7 @@ class Python {
         {}};
     prepared.values[0] = Value(object);
     prepared.values[1] = Value::make(name);
-    detail::place_arguments(prepared.values.data() + 2, std::forward<Args>(args)...);
+    detail::place_arguments<detail::Texts::lent>(prepared.values.data() + 2, std::forward<Args>(args)...);
     return prepared;
   }
   // What call() would call.

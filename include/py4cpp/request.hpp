@@ -33,7 +33,8 @@ enum class Want : std::uint8_t {
 };
 
 // Refers to steps and values that live until run() returns. The values of all steps, in order; a name, text or keyword
-// is a string; a named value is its keyword, then the value.
+// is a string; a named value is its keyword, then the value. Texts and bytes may be the caller's: copies of the values
+// don't keep them.
 struct Request {
   std::span<const Step> steps;
   std::span<const Value> values;

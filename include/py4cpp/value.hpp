@@ -73,7 +73,12 @@ struct ShortText {
 };
 struct LongTextNode { SharedNode node; };
 struct BytesNode { SharedNode node; };
+// Somebody else's, which outlives the value.
+struct LentText { std::string_view text; };
+struct LentBytes { const Bytes* bytes; };
 struct BigIntNode { SharedNode node; };
+
+struct Lending;
 
 template <class T, class... Listed>
 concept OneOf = (std::same_as<T, Listed> || ...);
@@ -168,10 +173,12 @@ class Value {
   std::size_t hash() const;
 
  private:
-  // In the order of Kind, a long text last.
+  friend struct detail::Lending;
+
+  // In the order of Kind, then other texts and other bytes.
   using Storage = std::variant<None, bool, std::int64_t, detail::BigIntNode, double, std::complex<double>,
                                detail::ShortText, detail::BytesNode, List, Tuple, Set, Dict, AnyArray, Object,
-                               detail::LongTextNode>;
+                               detail::LongTextNode, detail::LentText, detail::LentBytes>;
 
   // A type of its own, so that nobody's Convert is asked about it.
   struct Native {
@@ -195,8 +202,10 @@ class Value {
 static_assert(sizeof(Value) <= 24);
 
 inline Kind Value::kind() const noexcept {
-  constexpr std::size_t long_text = std::variant_size_v<Storage> - 1;
-  return storage_.index() == long_text ? Kind::string : static_cast<Kind>(storage_.index());
+  constexpr std::size_t lent_bytes = std::variant_size_v<Storage> - 1;
+  const std::size_t index = storage_.index();
+  if (index <= static_cast<std::size_t>(Kind::object)) return static_cast<Kind>(index);
+  return index == lent_bytes ? Kind::bytes : Kind::string;
 }
 
 template <class T>
@@ -206,8 +215,11 @@ const T* Value::get_if() const noexcept {
     const auto* held = std::get_if<detail::BigIntNode>(&storage_);
     return held == nullptr ? nullptr : &static_cast<const detail::Boxed<BigInt>*>(held->node.get())->value;
   } else if constexpr (std::same_as<T, Bytes>) {
-    const auto* held = std::get_if<detail::BytesNode>(&storage_);
-    return held == nullptr ? nullptr : &static_cast<const detail::Boxed<Bytes>*>(held->node.get())->value;
+    if (const auto* held = std::get_if<detail::BytesNode>(&storage_)) {
+      return &static_cast<const detail::Boxed<Bytes>*>(held->node.get())->value;
+    }
+    const auto* lent = std::get_if<detail::LentBytes>(&storage_);
+    return lent == nullptr ? nullptr : lent->bytes;
   } else {
     return std::get_if<T>(&storage_);
   }
@@ -226,8 +238,23 @@ inline std::string_view Value::text() const noexcept {
   if (const auto* held = std::get_if<detail::LongTextNode>(&storage_)) {
     return static_cast<const detail::Boxed<std::string>*>(held->node.get())->value;
   }
+  if (const auto* lent = std::get_if<detail::LentText>(&storage_)) return lent->text;
   return {};
 }
+
+namespace detail {
+
+// Values that refer to the caller's text or bytes instead of copying them: for what doesn't outlive a call, whose
+// arguments are encoded before it returns. A copy of such a value refers to the same.
+struct Lending {
+  static Value value(std::string_view utf8) {
+    if (utf8.size() <= ShortText::capacity) return Value::make(utf8);
+    return Value::native<LentText>(LentText{utf8});
+  }
+  static Value value(const Bytes& bytes) noexcept { return Value::native<LentBytes>(LentBytes{&bytes}); }
+};
+
+}  // namespace detail
 
 template <ToPython T>
 Value to_value(T&& x) {
