@@ -315,8 +315,7 @@ Elements::Elements(const Value& iterable, bool as_handles) {
 Pairs::Pairs(const Value& mapping, bool key_handles, bool value_handles) {
   const RemoteObject* remote = key_handles || value_handles ? remote_of(mapping) : nullptr;
   if (remote != nullptr) {
-    const List listed_pairs =
-        listed(*remote->peer(), "pair_handles", Kind::dict, mapping, key_handles, value_handles);
+    const List listed_pairs = listed(*remote->peer(), "pair_handles", Kind::dict, mapping, key_handles, value_handles);
     std::vector<std::pair<Value, Value>> pairs;
     for (const Value& pair : listed_pairs) pairs.emplace_back(pair[0], pair[1]);
     dict_ = Dict(std::move(pairs));
