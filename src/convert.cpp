@@ -36,7 +36,7 @@ std::optional<Protocol> protocol_of(Kind wanted) noexcept {
     case Kind::bytes:
       return Protocol{"builtins", "memoryview", "tobytes", true};
     case Kind::list:
-      return Protocol{"builtins", "list", {}};
+      return Protocol{"py4cpp._introspect", "elements", {}};  // list(), but tensors at once
     case Kind::tuple:
       return Protocol{"builtins", "tuple", {}};
     case Kind::set:

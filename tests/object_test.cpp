@@ -126,7 +126,7 @@ TEST_F(ObjectTest, IsConvertedByPythonWhereItHasNoPlainValue) {
   peer_->answer(fraction);
   peer_->answer(List{1, 2});
   EXPECT_EQ(fraction.as<std::vector<int>>(), (std::vector<int>{1, 2}));
-  EXPECT_EQ(peer_->values(), "['builtins', 'list', <object 7>]");
+  EXPECT_EQ(peer_->values(), "['py4cpp._introspect', 'elements', <object 7>]");
   peer_->answer(fraction);
   peer_->answer("s");
   EXPECT_EQ(fraction.as<std::string>(), "s");

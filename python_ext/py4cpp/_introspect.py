@@ -44,6 +44,34 @@ def public_names(module):
     return [str(name) for name in names]
 
 
+def elements(iterable):
+    """A list of them; of a tensor, the array: its elements would be tensors again, each a handle."""
+    if hasattr(type(iterable), "__array__"):
+        import numpy
+
+        try:
+            array = numpy.asarray(iterable)
+        except TypeError:
+            return list(iterable)
+        if array.dtype.kind in "biufc":
+            return array
+    return list(iterable)
+
+
+def why_no_array(thing):
+    """What numpy says, which for a tensor is what to call first; empty if it's no tensor."""
+    if not hasattr(type(thing), "__array__"):
+        return ""
+    import numpy
+
+    try:
+        numpy.asarray(thing)
+    except TypeError as error:
+        text = str(error)
+        return f"{text}: call .float() first" if "BFloat16" in text else text
+    return ""
+
+
 def handles(iterable):
     """Its elements, handles whatever they are."""
     return [as_object(each) for each in iterable]
