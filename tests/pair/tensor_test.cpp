@@ -25,8 +25,8 @@ TEST_F(Tensors, AreArrays) {
   const auto plain = py.call<Array<float>>("give", "t.reshape(2, 3)");
   EXPECT_EQ(plain.shape(), (Shape{2, 3}));
   EXPECT_EQ(plain.view()(1, 2), 5.f);
-  EXPECT_TRUE((py.call<xt::xtensor<float, 2>>("give", "t.reshape(2, 3)") ==
-               xt::xtensor<float, 2>{{0, 1, 2}, {3, 4, 5}}));
+  EXPECT_TRUE(
+      (py.call<xt::xtensor<float, 2>>("give", "t.reshape(2, 3)") == xt::xtensor<float, 2>{{0, 1, 2}, {3, 4, 5}}));
   EXPECT_TRUE((py.call<xt::xarray<float>>("give", "t.reshape(2, 3).T") == xt::xarray<float>{{0, 3}, {1, 4}, {2, 5}}));
   EXPECT_TRUE((py.call<xt::xtensor<float, 1>>("give", "t[1::2]") == xt::xtensor<float, 1>{1, 3, 5}));
   EXPECT_EQ(py.call<AnyArray>("give", "t > 2").dtype(), boolean);
