@@ -37,15 +37,6 @@ PyTypeObject* type() {
   return made;
 }
 
-std::shared_ptr<Block> block_of(PyObject* exporter) {
-  Py_buffer bytes;
-  checked(PyObject_GetBuffer(exporter, &bytes, PyBUF_SIMPLE));
-  auto block = exported_block(static_cast<const std::byte*>(bytes.buf));
-  PyBuffer_Release(&bytes);
-  if (!block) raise_python(PyExc_ValueError, "this is no block of shared memory");
-  return block;
-}
-
 }  // namespace
 
 PyObject* native_watch(PyObject*, PyObject* exporter) noexcept {

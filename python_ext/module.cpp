@@ -8,6 +8,7 @@
 #include "high_descriptor.hpp"
 #include "host_reference.hpp"
 #include "interrupt.hpp"
+#include "mapped_segment.hpp"
 #include "ndarray.hpp"
 #include "numpy_memory.hpp"
 #include "server.hpp"
@@ -220,6 +221,7 @@ PyMethodDef methods[] = {
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},
     {"is_shared", native_is_shared, METH_O, "Whether this is an array in memory that C++ can share."},
     {"watch", native_watch, METH_O, nullptr},
+    {"segment_of", native_segment_of, METH_O, nullptr},
     {"send_soon", native_send_soon, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -17,4 +17,7 @@ Ref make_shared_block(std::shared_ptr<Block> block, bool writable);
 // The block that the address lies in or just past, if a SharedBlock on it is alive; else null. Needs the GIL.
 std::shared_ptr<Block> exported_block(const std::byte* address) noexcept;
 
+// The block of a SharedBlock. Throws PythonRaised if it is none.
+std::shared_ptr<Block> block_of(PyObject* exporter);
+
 }  // namespace py4cpp

@@ -3,7 +3,7 @@
 namespace py4cpp {
 
 void Binding::to(const Python& python) {
-  const auto module = std::make_shared<detail::NamedObject>(python.source(), Op::import_module, std::string(module_));
+  const auto module = detail::name_object(python.source(), Op::import_module, std::string(module_));
   module->object();
   if (const auto source = python.source().lock()) source->keep(this, module);
   const std::lock_guard lock(mutex_);

@@ -35,6 +35,7 @@ class Block {
   const BlockPlace& place() const noexcept { return place_; }
   std::byte* data() const noexcept { return data_; }  // 64-byte aligned in our own arena
   std::size_t size() const noexcept { return static_cast<std::size_t>(place_.size); }
+  const std::shared_ptr<Segment>& segment() const noexcept { return segment_; }
 
  protected:
   Block(const BlockPlace& place, std::shared_ptr<Segment> segment) noexcept

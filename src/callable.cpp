@@ -29,6 +29,10 @@ std::string count_text(std::size_t count) { return std::to_string(count) + (coun
 
 }  // namespace
 
+Value callable_value(std::shared_ptr<HostCallable> callable) {
+  return Value::make(Object(std::make_shared<CallableObject>(std::move(callable))));
+}
+
 std::vector<Value> arrange(std::vector<Value> positional, HostCallable::NamedValues named,
                            const std::vector<std::string>& names, std::size_t arity) {
   const std::size_t given = positional.size() + named.size();

@@ -4,6 +4,29 @@
 
 namespace py4cpp {
 
+Chain::Chain(std::shared_ptr<AsyncPeer> peer, Op start, Value value) : peer_(std::move(peer)) {
+  *add({start}, 1) = std::move(value);
+}
+
+Chain::Chain(const Chain&) = default;
+Chain::Chain(Chain&&) noexcept = default;
+Chain& Chain::operator=(const Chain&) = default;
+Chain& Chain::operator=(Chain&&) noexcept = default;
+Chain::~Chain() = default;
+
+Chain Chain::attr(std::string_view name) const& { return Chain(*this).attr(name); }
+
+Chain Chain::attr(std::string_view name) && {
+  *add({Op::attribute}, 1) = Value::make(name);
+  return std::move(*this);
+}
+
+Value* Chain::add(Step step, std::size_t values) {
+  steps_.push_back(step);
+  values_.resize(values_.size() + values);
+  return values_.data() + values_.size() - values;
+}
+
 void Chain::run_set(Value value) const {
   std::vector<Step> steps = steps_;
   std::vector<Value> values = values_;

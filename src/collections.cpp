@@ -33,6 +33,9 @@ void HashIndex::rehash(std::size_t slots) {
   }
 }
 
+Sequence::const_reverse_iterator Sequence::rbegin() const noexcept { return reverse_iterator(end()); }
+Sequence::const_reverse_iterator Sequence::rend() const noexcept { return reverse_iterator(begin()); }
+
 const Value& Sequence::at(std::size_t index) const {
   if (index >= size()) {
     throw Error(ErrorKind::invalid,

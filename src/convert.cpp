@@ -36,7 +36,7 @@ std::optional<Protocol> protocol_of(Kind wanted) noexcept {
     case Kind::bytes:
       return Protocol{"builtins", "memoryview", "tobytes", true};
     case Kind::list:
-      return Protocol{"builtins", "list", {}};
+      return Protocol{"py4cpp._introspect", "elements", {}};  // list(), but tensors at once
     case Kind::tuple:
       return Protocol{"builtins", "tuple", {}};
     case Kind::set:
@@ -102,23 +102,14 @@ std::vector<Value> rows(const AnyArray& array) {
   return rows;
 }
 
-// What Python's dict() makes of it, as a handle.
-Object dict_of(Peer& peer, const Value& mapping) {
+// What a function of py4cpp._introspect lists of it; a TypeError says that it is no `wanted`.
+template <class... Args>
+List listed(Peer& peer, std::string_view function, Kind wanted, const Value& value, const Args&... args) {
   try {
-    return call_function<Object>(peer, "builtins", "dict", mapping);
+    return call_function<List>(peer, "py4cpp._introspect", function, value, args...);
   } catch (const PythonError& error) {
     if (!error.matches("TypeError")) throw;
-    throw_mismatch("dict", mapping);
-  }
-}
-
-// What Python's list() makes of it, as a handle.
-Object list_of(Peer& peer, const Value& iterable) {
-  try {
-    return call_function<Object>(peer, "builtins", "list", iterable);
-  } catch (const PythonError& error) {
-    if (!error.matches("TypeError")) throw;
-    throw_mismatch("list", iterable);
+    throw_mismatch(to_string(wanted), value);
   }
 }
 
@@ -304,11 +295,9 @@ std::vector<Value> elements_of(const Value& value, Kind wanted) {
 Elements::Elements(const Value& iterable, bool as_handles) {
   const RemoteObject* remote = as_handles ? remote_of(iterable) : nullptr;
   if (remote != nullptr) {
-    const Object list = list_of(*remote->peer(), iterable);
-    const std::size_t size = list.len();
-    made_.reserve(size);
-    for (std::size_t i = 0; i < size; ++i) made_.push_back(Value::make(list.item<Object>(i)));
-    items_ = made_;
+    const List list = listed(*remote->peer(), "handles", Kind::list, iterable);
+    keep_ = Value::make(list);
+    items_ = {list.data(), list.size()};
     return;
   }
   const Local local(iterable, Kind::list);
@@ -326,18 +315,9 @@ Elements::Elements(const Value& iterable, bool as_handles) {
 Pairs::Pairs(const Value& mapping, bool key_handles, bool value_handles) {
   const RemoteObject* remote = key_handles || value_handles ? remote_of(mapping) : nullptr;
   if (remote != nullptr) {
-    Peer& peer = *remote->peer();
-    const Object dict = dict_of(peer, mapping);
-    const Object keys = list_of(peer, Value::make(dict));
-    const Object values = list_of(peer, Value::make(dict.method<Object>("values")));
-    const auto item = [](const Object& list, std::size_t i, bool handle) {
-      return handle ? Value::make(list.item<Object>(i)) : list.item<Value>(i);
-    };
+    const List listed_pairs = listed(*remote->peer(), "pair_handles", Kind::dict, mapping, key_handles, value_handles);
     std::vector<std::pair<Value, Value>> pairs;
-    const std::size_t size = keys.len();
-    for (std::size_t i = 0; i < size; ++i) {
-      pairs.emplace_back(item(keys, i, key_handles), item(values, i, value_handles));
-    }
+    for (const Value& pair : listed_pairs) pairs.emplace_back(pair[0], pair[1]);
     dict_ = Dict(std::move(pairs));
     return;
   }

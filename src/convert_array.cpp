@@ -88,6 +88,8 @@ AnyArray array_from(const Value& value) {
     } catch (const PythonError&) {  // no array at all
     }
     if (!dtype.empty()) throw ConversionError("", "an array of numbers", advice(dtype));
+    const auto why = call_function<std::string>(object->peer(), "py4cpp._introspect", "why_no_array", *object);
+    if (!why.empty()) throw ConversionError("", "array", "an object of type " + object->type() + " (" + why + ")");
   }
   throw_mismatch("array", *local);
 }

@@ -26,27 +26,17 @@ std::string listed(std::span<const std::string_view> names) {
 
 }  // namespace
 
-// What the object has of the names, and whether it is a mapping: one question to Python, and one for each handle.
+// What the object has of the names, and whether it is a mapping.
 Dict Members::ask(const Object& object, std::span<const bool> handles) {
-  const Value wanted = Value::make(List(std::vector<Value>(names_.begin(), names_.end())));
-  Peer& peer = object.peer();
-  if (std::ranges::find(handles, true) == handles.end()) {
-    const Value answer = call_function<Value>(peer, "py4cpp._introspect", "members", object, wanted);
-    keys_ = answer[0].as<bool>();
-    return answer[1].as<Dict>();
+  std::vector<Value> as_handles;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (handles[i]) as_handles.push_back(Value::make(names_[i]));
   }
-  const auto answer = call_function<Object>(peer, "py4cpp._introspect", "members", object, wanted);
-  keys_ = answer.item<bool>(0);
-  const auto values = answer.item<Dict>(1);
-  std::vector<Dict::value_type> pairs(values.begin(), values.end());
-  for (auto& [key, value] : pairs) {
-    const auto name = std::ranges::find(names_, key.text());
-    if (name == names_.end() || !handles[static_cast<std::size_t>(name - names_.begin())]) continue;
-    const Step steps[] = {{Op::value}, {Op::item, 1}, {Op::item, 1}};
-    const Value asked[] = {Value::make(answer), Value(1), key};
-    value = Value::make(run<Object>(peer, steps, asked));
-  }
-  return Dict(std::move(pairs));
+  const auto answer =
+      call_function<Tuple>(object.peer(), "py4cpp._introspect", "members", object,
+                           List(std::vector<Value>(names_.begin(), names_.end())), List(std::move(as_handles)));
+  keys_ = answer[0].as<bool>();
+  return answer[1].as<Dict>();
 }
 
 Members::Members(const Value& value, std::span<const std::string_view> names, std::span<const bool> handles)

@@ -13,7 +13,7 @@ namespace py4cpp {
 namespace {
 
 // What Python calls: take() for the stream of batches, take(change) when it has left its last loop and when it begins
-// another after that.
+// another after that, take(taken, None) to ask whether more can come though Python keeps every slot.
 class FeedTake final : public DeferredCallable {
  public:
   explicit FeedTake(std::shared_ptr<FeedState> feed) noexcept : feed_(std::move(feed)) {}
@@ -21,6 +21,7 @@ class FeedTake final : public DeferredCallable {
   using DeferredCallable::call;
   void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) override {
     if (positional.empty()) return feed_->stream(std::move(answer));
+    if (positional.size() == 2) return feed_->keeps_all(positional.front().as<std::uint64_t>(), std::move(answer));
     feed_->left(positional.front().as<std::uint64_t>());
     answer->value(Value());
   }

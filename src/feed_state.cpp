@@ -88,6 +88,12 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
     if (!free_.empty()) break;
     check_reader();
     if (first) ++stats_.waits;
+    if (!keepers_.empty()) {
+      lock.unlock();
+      answer_keepers(true);
+      lock.lock();
+      continue;
+    }
     if (!wait(lock, deadline) && free_.empty()) {
       check_open();
       return std::nullopt;
@@ -187,6 +193,7 @@ void FeedState::close() noexcept {
     if (std::exchange(closed_, true)) return;
   }
   wake_all();
+  answer_keepers(false);
   send();
 }
 
@@ -199,14 +206,17 @@ void FeedState::fail(std::exception_ptr error) noexcept {
     dropped.swap(published_);
   }
   wake_all();
+  answer_keepers(false);
   send();
 }
 
 void FeedState::worker_ended() noexcept {
   std::deque<Published> dropped;
   std::shared_ptr<OwedAnswer> unanswered;
+  std::vector<std::unique_ptr<OwedAnswer>> keepers;
   {
     const std::lock_guard lock(mutex_);
+    keepers.swap(keepers_);
     worker_ended_ = true;
     dropped.swap(published_);
     unanswered.swap(stream_);
@@ -239,6 +249,7 @@ void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) {
     published_.push_back({std::move(block), rows});
     ++stats_.published;
   }
+  answer_keepers(false);
   send();
 }
 
@@ -248,6 +259,7 @@ void FeedState::end_epoch() {
     check_open();
     published_.emplace_back();
   }
+  answer_keepers(false);
   send();
 }
 
@@ -268,6 +280,26 @@ void FeedState::left(std::uint64_t change) {
   wake_all();
 }
 
+void FeedState::keeps_all(std::uint64_t taken, std::unique_ptr<OwedAnswer> answer) {
+  bool in_vain = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const bool more = closed_ || error_ || !published_.empty() || sent_ > taken;
+    in_vain = !more && !waiting_.empty();
+    if (!more && !in_vain) return keepers_.push_back(std::move(answer));
+  }
+  answer->value(Value(in_vain));
+}
+
+void FeedState::answer_keepers(bool in_vain) noexcept {
+  std::vector<std::unique_ptr<OwedAnswer>> keepers;
+  {
+    const std::lock_guard lock(mutex_);
+    keepers.swap(keepers_);
+  }
+  for (const auto& keeper : keepers) keeper->value(Value(in_vain));
+}
+
 // Sends what there is, unless another thread does: that one sends this, too.
 void FeedState::send() noexcept {
   Lock lock(mutex_);
@@ -283,12 +315,14 @@ void FeedState::send() noexcept {
       const auto stream = stream_;
       const Published next = std::move(published_.front());
       published_.pop_front();
+      ++sent_;
       lock.unlock();
       try {
         stream->more(value_of(next));
       } catch (...) {
         stream->exception(std::current_exception());
         lock.lock();
+        --sent_;
         if (stream_ == stream) stream_ = nullptr;
         lock.unlock();
       }

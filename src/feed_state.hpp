@@ -3,16 +3,13 @@
 // message there, and one back when Python lets go of it.
 //
 //   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an
-//   array
-//      of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more batches
-//      under way than slots.
+//      array of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more
+//      batches under way than slots.
 //   2. Batches are sent in the order in which they were published: by one thread at a time, the first that finds
 //      something to send and nobody who does so.
-//   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other thread
-//   reads.
+//   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other does.
 //   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die
-//   under
-//      the session's lock.
+//      under the session's lock.
 #pragma once
 
 #include "block.hpp"
@@ -57,6 +54,9 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   // Python has left its last loop before the end (an odd number), or begun another one after that (the next number). On
   // several threads, so the highest number is how it is.
   void left(std::uint64_t change);
+  // Python, which has taken so many answers of the stream, keeps every slot and wants another batch. Answers with
+  // whether that is in vain, once it is known: a producer waits for a slot (true), or something else comes (false).
+  void keeps_all(std::uint64_t taken, std::unique_ptr<OwedAnswer> answer);
   void call_started() noexcept;
   void call_ended(const std::exception_ptr& error) noexcept;
   void worker_ended() noexcept override;
@@ -79,6 +79,7 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   void wake_one() noexcept;
   void wake_all() noexcept;
   void nudge() const noexcept;
+  void answer_keepers(bool in_vain) noexcept;
   void send() noexcept;
   Value value_of(const Published& published) const;
 
@@ -95,8 +96,10 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   std::vector<std::size_t> free_;
   std::deque<Waiting*> waiting_;  // longest first; each once, until it is set
   std::deque<Published> published_;
-  std::shared_ptr<OwedAnswer> stream_;  // null while Python hasn't asked
-  bool sending_ = false;                // a thread is
+  std::shared_ptr<OwedAnswer> stream_;                // null while Python hasn't asked
+  bool sending_ = false;                              // a thread is
+  std::uint64_t sent_ = 0;                            // batches and ends of epochs
+  std::vector<std::unique_ptr<OwedAnswer>> keepers_;  // that wait to hear what becomes of them
   FeedStats stats_;
   bool closed_ = false;
   bool worker_ended_ = false;

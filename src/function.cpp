@@ -26,7 +26,16 @@ Object NamedObject::object() {
   return found;
 }
 
+std::shared_ptr<NamedObject> name_object(std::weak_ptr<PeerSource> source, Op start, std::string name) {
+  return std::make_shared<NamedObject>(std::move(source), start, std::move(name));
+}
+
 }  // namespace detail
+
+Module::Module(std::weak_ptr<PeerSource> source, std::string name)
+    : named_(detail::name_object(std::move(source), Op::import_module, std::move(name))) {
+  named_->object();
+}
 
 std::vector<std::string> Module::names() const {
   const Object module = object();

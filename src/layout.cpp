@@ -32,6 +32,11 @@ void check_dimensions(std::size_t dimensions) {
 
 }  // namespace
 
+ShapeArgument::ShapeArgument(std::initializer_list<Extent> extents) {
+  shape_.reserve(extents.size());
+  for (const Extent& extent : extents) shape_.push_back(extent.value());
+}
+
 void Extent::refuse_negative(long long value) {
   throw Error(ErrorKind::invalid, "a shape can't have the extent " + std::to_string(value));
 }

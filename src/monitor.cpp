@@ -1,6 +1,25 @@
 #include <py4cpp/monitor.hpp>
 
+#include <mutex>
+#include <utility>
+#include <vector>
+
 namespace py4cpp::detail {
+
+// What Python calls with each piece. One piece at a time, whichever of Python's threads printed it; once closed, and no
+// call is inside then, it says that it takes no more.
+class MonitorSink final : public HostCallable {
+ public:
+  explicit MonitorSink(std::function<void(std::string_view)> target) : target_(std::move(target)) {}
+
+  Value call(std::vector<Value> positional, NamedValues named) override;
+  void close() noexcept;
+
+ private:
+  std::recursive_mutex mutex_;  // what the target does may print
+  std::function<void(std::string_view)> target_;
+  bool open_ = true;
+};
 
 Value MonitorSink::call(std::vector<Value> positional, NamedValues) {
   const Bytes* text = positional.size() == 1 ? positional[0].get_if<Bytes>() : nullptr;
@@ -14,5 +33,11 @@ void MonitorSink::close() noexcept {
   const std::lock_guard lock(mutex_);
   open_ = false;
 }
+
+Monitor::Monitor(Target&& target) : sink_(std::make_shared<MonitorSink>(std::move(target))) {}
+
+Monitor::~Monitor() { sink_->close(); }
+
+Value Monitor::value() const { return callable_value(sink_); }
 
 }  // namespace py4cpp::detail

@@ -103,6 +103,8 @@ R introspect(AsyncPeer& peer, std::string_view function, const Value& argument) 
 
 }  // namespace
 
+Python::Python() : Python(Config::load()) {}
+
 Python::Python(Config config) : state_(std::make_shared<State>(std::move(config))) {}
 Python::~Python() = default;
 Python::Python(Python&&) noexcept = default;

@@ -109,18 +109,55 @@ std::string_view to_string(Kind kind) noexcept {
   return "?";
 }
 
+// Calls visit(pointer to the member of Payload that is alive).
+template <class Visit>
+void Value::visit_owned(Visit visit) const {
+  switch (kind_) {
+    case Kind::list:
+      return visit(&Payload::list);
+    case Kind::tuple:
+      return visit(&Payload::tuple);
+    case Kind::set:
+      return visit(&Payload::set);
+    case Kind::dict:
+      return visit(&Payload::dict);
+    case Kind::array:
+      return visit(&Payload::array);
+    case Kind::object:
+      return visit(&Payload::object);
+    default:
+      return visit(&Payload::node);
+  }
+}
+
+void Value::copy(const Value& other) noexcept {
+  visit_owned([&](auto member) { std::construct_at(&(payload_.*member), other.payload_.*member); });
+}
+
+void Value::take(Value& other) noexcept {
+  visit_owned([&](auto member) { std::construct_at(&(payload_.*member), std::move(other.payload_.*member)); });
+  other.drop();
+  std::construct_at(&other.payload_.plain);
+  other.kind_ = Kind::none;
+  other.owns_ = false;
+}
+
+void Value::drop() noexcept {
+  visit_owned([&](auto member) { std::destroy_at(&(payload_.*member)); });
+}
+
 Value Value::make(std::uint64_t x) {
   if (x <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
     return make(static_cast<std::int64_t>(x));
   }
-  return native<detail::BigIntNode>(detail::BigIntNode{detail::boxed(BigInt(x))});
+  return held(Kind::big_integer, &Payload::node, detail::boxed(BigInt(x)));
 }
 
-Value Value::make(BigInt x) {
+Value Value::make_big(BigInt x) {
   if (x >= std::numeric_limits<std::int64_t>::min() && x <= std::numeric_limits<std::int64_t>::max()) {
     return make(static_cast<std::int64_t>(x));
   }
-  return native<detail::BigIntNode>(detail::BigIntNode{detail::boxed(std::move(x))});
+  return held(Kind::big_integer, &Payload::node, detail::boxed(std::move(x)));
 }
 
 Value Value::make(std::string_view utf8) {
@@ -128,15 +165,15 @@ Value Value::make(std::string_view utf8) {
   detail::ShortText text{};
   std::copy(utf8.begin(), utf8.end(), text.text);
   text.size = static_cast<std::uint8_t>(utf8.size());
-  return native<detail::ShortText>(text);
+  return plain(Kind::string, &Plain::text, text);
 }
 
 Value Value::make(std::string&& utf8) {
   if (utf8.size() <= detail::ShortText::capacity) return make(std::string_view(utf8));
-  return native<detail::LongTextNode>(detail::LongTextNode{detail::boxed(std::move(utf8))});
+  return held(Kind::string, &Payload::node, detail::boxed(std::move(utf8)));
 }
 
-Value Value::make(Bytes x) { return native<detail::BytesNode>(detail::BytesNode{detail::boxed(std::move(x))}); }
+Value Value::make(Bytes x) { return held(Kind::bytes, &Payload::node, detail::boxed(std::move(x))); }
 
 std::size_t Value::size() const {
   switch (kind()) {

@@ -57,6 +57,7 @@ const std::vector<Layer>& layers() {
        {"python_ext/as_object", "python_ext/block_watch", "python_ext/call_arguments", "python_ext/code_cache",
         "python_ext/conversion", "python_ext/failure", "python_ext/from_wire", "python_ext/greeting",
         "python_ext/host_callable", "python_ext/host_iterator", "python_ext/host_reference", "python_ext/interrupt",
+        "python_ext/mapped_segment",
         "python_ext/module", "python_ext/names", "python_ext/ndarray", "python_ext/numpy_api",
         "python_ext/numpy_memory", "python_ext/object_table", "python_ext/pending_call", "python_ext/pooled_writer",
         "python_ext/refs", "python_ext/saved_error", "python_ext/server", "python_ext/shared_block",

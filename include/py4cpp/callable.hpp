@@ -73,6 +73,9 @@ class CallableObject final : public ObjectState {
 
 namespace detail {
 
+// It in Python's hands.
+Value callable_value(std::shared_ptr<HostCallable> callable);
+
 template <class R, class... Args>
 struct Signature {
   using Result = R;
@@ -224,7 +227,7 @@ std::shared_ptr<HostCallable> make_callable(F&& function, std::vector<std::strin
 template <Callable F>
 struct Convert<F> {
   static Value to(F function) {
-    return Value::make(Object(std::make_shared<CallableObject>(make_callable(std::move(function)))));
+    return detail::callable_value(make_callable(std::move(function)));
   }
 };
 
@@ -237,7 +240,7 @@ struct Convert<std::function<R(A...)>> {
     requires Callable<Function>
   {
     if (!function) return {};
-    return Value::make(Object(std::make_shared<CallableObject>(make_callable(std::move(function)))));
+    return detail::callable_value(make_callable(std::move(function)));
   }
 
   static Function from(const Value& value)

@@ -5,7 +5,7 @@
 #include <py4cpp/future.hpp>
 #include <py4cpp/python.hpp>
 
-#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -16,11 +16,14 @@ namespace py4cpp {
 
 class Chain {
  public:
-  Chain attr(std::string_view name) const& { return Chain(*this).attr(name); }
-  Chain attr(std::string_view name) && {
-    add({Op::attribute}, Value::make(name));
-    return std::move(*this);
-  }
+  Chain(const Chain&);
+  Chain(Chain&&) noexcept;
+  Chain& operator=(const Chain&);
+  Chain& operator=(Chain&&) noexcept;
+  ~Chain();
+
+  Chain attr(std::string_view name) const&;
+  Chain attr(std::string_view name) &&;
 
   template <class... Args>
   Chain call(Args&&... args) const& {
@@ -28,10 +31,9 @@ class Chain {
   }
   template <class... Args>
   Chain call(Args&&... args) && {
-    steps_.push_back({Op::call, detail::positional_count<Args...>, detail::named_count<Args...>});
-    values_.resize(values_.size() + detail::value_count<Args...>);
-    detail::place_arguments<detail::Texts::owned>(values_.data() + values_.size() - detail::value_count<Args...>,
-                                                  std::forward<Args>(args)...);
+    detail::place_arguments<detail::Texts::owned>(
+        add({Op::call, detail::positional_count<Args...>, detail::named_count<Args...>}, detail::value_count<Args...>),
+        std::forward<Args>(args)...);
     return std::move(*this);
   }
 
@@ -52,7 +54,8 @@ class Chain {
   template <class... Keys>
   Chain item(Keys&&... keys) && {
     static_assert(sizeof...(keys) > 0, "item() takes at least one key");
-    add({Op::item, static_cast<std::uint32_t>(sizeof...(keys))}, Value(std::forward<Keys>(keys))...);
+    Value* place = add({Op::item, static_cast<std::uint32_t>(sizeof...(keys))}, sizeof...(keys));
+    ((*place++ = Value(std::forward<Keys>(keys))), ...);
     return std::move(*this);
   }
 
@@ -73,13 +76,9 @@ class Chain {
  private:
   friend class Python;
 
-  Chain(std::shared_ptr<AsyncPeer> peer, Op start, Value value) : peer_(std::move(peer)) { add({start}, std::move(value)); }
+  Chain(std::shared_ptr<AsyncPeer> peer, Op start, Value value);
 
-  template <class... Values>
-  void add(Step step, Values&&... values) {
-    steps_.push_back(step);
-    (values_.push_back(std::forward<Values>(values)), ...);
-  }
+  Value* add(Step step, std::size_t values);  // where these go
   void run_set(Value value) const;
 
   std::shared_ptr<AsyncPeer> peer_;

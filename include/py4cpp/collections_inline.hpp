@@ -81,8 +81,6 @@ std::vector<Value> collect(Args&&... args) {
 inline std::size_t Sequence::size() const noexcept { return node_ ? items_of(*this)->items.size() : 0; }
 inline const Value* Sequence::data() const noexcept { return node_ ? items_of(*this)->items.data() : nullptr; }
 inline Sequence::const_iterator Sequence::end() const noexcept { return data() + size(); }
-inline Sequence::const_reverse_iterator Sequence::rbegin() const noexcept { return reverse_iterator(end()); }
-inline Sequence::const_reverse_iterator Sequence::rend() const noexcept { return reverse_iterator(begin()); }
 inline const Value& Sequence::operator[](std::size_t index) const { return at(index); }
 inline const Value& Sequence::front() const { return at(0); }
 inline const Value& Sequence::back() const { return at(size() - 1); }

@@ -1,7 +1,7 @@
 // Convert for the standard containers, optional, variant, pair and tuple. Where a list is expected any iterable does:
 // tuples, sets, the keys of a dict, ranges, generators, the rows of an array, the characters of a str, the numbers in
-// bytes. Errors name the path to the element that did not fit. A container of Objects gets handles to its elements, one
-// round trip each.
+// bytes. Errors name the path to the element that did not fit. A container of Objects gets handles to its elements, all
+// with one message.
 #pragma once
 
 #include <py4cpp/any_array.hpp>
@@ -53,7 +53,7 @@ template <class K, class T, class H, class E, class A>
 inline constexpr bool wants_handle<std::unordered_map<K, T, H, E, A>> = wants_handle<K> || wants_handle<T>;
 
 // The elements of anything that can be iterated: of a list, tuple, set, dict (its keys), array (its rows), bytes, and
-// of whatever Python can iterate. With `as_handles` a handle's elements stay in Python, one round trip each.
+// of whatever Python can iterate. With `as_handles` a handle's elements stay in Python.
 class Elements {
  public:
   explicit Elements(const Value& iterable, bool as_handles = false);

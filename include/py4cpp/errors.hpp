@@ -15,15 +15,17 @@
 namespace py4cpp {
 namespace errors {
 
-// One class per line: its name, then its bases. `python_name` is the name in Python's builtins.
-#define PY4CPP_TWIN(Name, ...)                                                                     \
-  class Name : __VA_ARGS__ {                                                                       \
-   public:                                                                                         \
-    static constexpr std::string_view python_name = #Name;                                         \
-    explicit Name(std::shared_ptr<const ExceptionInfo> raised) : PythonError(std::move(raised)) {} \
-                                                                                                   \
-   protected:                                                                                      \
-    Name() = default;                                                                              \
+// One class per line: its name, then its bases. `python_name` is the name in Python's builtins. Constructors and
+// destructor are in the library, and so is the vtable: 66 of them are a lot to compile.
+#define PY4CPP_TWIN(Name, ...)                                  \
+  class Name : __VA_ARGS__ {                                    \
+   public:                                                      \
+    static constexpr std::string_view python_name = #Name;      \
+    explicit Name(std::shared_ptr<const ExceptionInfo> raised); \
+    ~Name() override;                                           \
+                                                                \
+   protected:                                                   \
+    Name();                                                     \
   };
 
 PY4CPP_TWIN(BaseException, public virtual PythonError)

@@ -46,6 +46,8 @@ class NamedObject {
   Object object_;
 };
 
+std::shared_ptr<NamedObject> name_object(std::weak_ptr<PeerSource> source, Op start, std::string name);
+
 }  // namespace detail
 
 template <class Signature>
@@ -65,10 +67,7 @@ class Function<R(A...)> {
 
 class Module {
  public:
-  Module(std::weak_ptr<PeerSource> source, std::string name)
-      : named_(std::make_shared<detail::NamedObject>(std::move(source), Op::import_module, std::move(name))) {
-    named_->object();
-  }
+  Module(std::weak_ptr<PeerSource> source, std::string name);
   explicit Module(std::shared_ptr<detail::NamedObject> named) noexcept : named_(std::move(named)) {}
 
   // module.function(args...)
@@ -87,7 +86,7 @@ class Module {
   template <class Signature>
   Function<Signature> function(std::string_view function) const {
     return Function<Signature>(
-        std::make_shared<detail::NamedObject>(named_->source(), Op::name, name() + "." + std::string(function)));
+        detail::name_object(named_->source(), Op::name, name() + "." + std::string(function)));
   }
 
   // What it exports: __all__, or else what doesn't begin with an underscore.

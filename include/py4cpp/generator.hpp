@@ -54,7 +54,7 @@ class Generator {
 template <>
 struct Convert<Generator> {
   static Value to(const Generator& generator) {
-    return Value::make(Object(std::make_shared<CallableObject>(generator.source())));
+    return detail::callable_value(generator.source());
   }
 };
 

@@ -186,7 +186,7 @@ HostObject<T> host_object(std::shared_ptr<T>&& object) {
 template <class T>
 struct Convert<HostObject<T>> {
   static Value to(const HostObject<T>& object) {
-    return Value::make(Object(std::make_shared<CallableObject>(object.instance())));
+    return detail::callable_value(object.instance());
   }
 };
 

@@ -52,10 +52,7 @@ concept IntegralRange = requires(const R& range) {
 class ShapeArgument {
  public:
   ShapeArgument() = default;  // zero-dimensional
-  ShapeArgument(std::initializer_list<Extent> extents) {
-    shape_.reserve(extents.size());
-    for (const Extent& extent : extents) shape_.push_back(extent.value());
-  }
+  ShapeArgument(std::initializer_list<Extent> extents);
   template <detail::IntegralRange R>
     requires(!std::same_as<std::remove_cvref_t<R>, ShapeArgument>)
   ShapeArgument(const R& extents) {  // NOLINT(google-explicit-constructor)

@@ -7,12 +7,9 @@
 #include <concepts>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <ostream>
 #include <string_view>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 namespace py4cpp {
 
@@ -23,35 +20,25 @@ concept OutputSink = std::derived_from<std::remove_cvref_t<T>, std::ostream> ||
 
 namespace detail {
 
-// What Python calls with each piece. One piece at a time, whichever of Python's threads printed it; once closed, and no
-// call is inside then, it says that it takes no more.
-class MonitorSink final : public HostCallable {
- public:
-  explicit MonitorSink(std::function<void(std::string_view)> target) : target_(std::move(target)) {}
-
-  Value call(std::vector<Value> positional, NamedValues named) override;
-  void close() noexcept;
-
- private:
-  std::recursive_mutex mutex_;  // what the target does may print
-  std::function<void(std::string_view)> target_;
-  bool open_ = true;
-};
+class MonitorSink;
 
 // Refers to the sink it was made of while it lives.
 class Monitor {
  public:
   template <OutputSink S>
-  explicit Monitor(S& sink) : sink_(std::make_shared<MonitorSink>(function_of(sink))) {}
-  ~Monitor() { sink_->close(); }
+  explicit Monitor(S& sink) : Monitor(Target(function_of(sink))) {}
+  ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  Value value() const { return Value::make(Object(std::make_shared<CallableObject>(sink_))); }
+  Value value() const;
 
  private:
+  using Target = std::function<void(std::string_view)>;
+
+  explicit Monitor(Target&& target);
   template <class S>
-  static std::function<void(std::string_view)> function_of(S& sink) {
+  static Target function_of(S& sink) {
     if constexpr (std::derived_from<std::remove_const_t<S>, std::ostream>) {
       return [&sink](std::string_view text) { sink << text << std::flush; };
     } else {

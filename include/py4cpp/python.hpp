@@ -57,7 +57,7 @@ class Collected;
 
 class Python {
  public:
-  Python() : Python(Config::load()) {}
+  Python();                        // Python(Config::load())
   explicit Python(Config config);  // starts the worker; throws an Error that says why it couldn't
   ~Python();                       // as stop()
   Python(Python&&) noexcept;
@@ -111,7 +111,7 @@ class Python {
   // Names looked up now, and again in a worker that was started again (<py4cpp/function.hpp>).
   template <class Signature>
   Function<Signature> function(std::string_view name) {
-    return Function<Signature>(std::make_shared<detail::NamedObject>(source(), Op::name, std::string(name)));
+    return Function<Signature>(detail::name_object(source(), Op::name, std::string(name)));
   }
   Module module(std::string_view name) { return {source(), std::string(name)}; }
   Object import(std::string_view module);
@@ -165,8 +165,8 @@ class Python {
   // that is started again has it again.
   template <class F>
   void export_function(std::string_view name, F&& function, std::initializer_list<std::string_view> parameters = {}) {
-    export_callable(name, Value::make(Object(std::make_shared<CallableObject>(make_callable(
-                              std::forward<F>(function), {parameters.begin(), parameters.end()})))));
+    export_callable(name, detail::callable_value(make_callable(std::forward<F>(function),
+                                                               {parameters.begin(), parameters.end()})));
   }
 
   // For extensions of this interface: the worker, started again first if Config::restart says so.

@@ -21,11 +21,14 @@ using ViewStrides = xt::get_strides_t<ViewShape>;
 inline ViewShape axes_by_stride(const ViewShape& shape, const ViewStrides& strides) {
   ViewShape axes;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    if (shape[axis] != 1) axes.push_back(axis);
+    if (shape[axis] == 1) continue;
+    std::size_t place = axes.size();
+    axes.push_back(axis);
+    for (; place > 0 && std::abs(strides[axes[place - 1]]) < std::abs(strides[axis]); --place) {
+      axes[place] = axes[place - 1];
+    }
+    axes[place] = axis;
   }
-  std::stable_sort(axes.begin(), axes.end(), [&](std::size_t a, std::size_t b) {
-    return std::abs(strides[a]) > std::abs(strides[b]);
-  });
   return axes;
 }
 

@@ -22,7 +22,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace py4cpp {
@@ -71,13 +70,6 @@ struct ShortText {
   char text[capacity];
   std::uint8_t size;
 };
-struct LongTextNode { SharedNode node; };
-struct BytesNode { SharedNode node; };
-// Somebody else's, which outlives the value.
-struct LentText { std::string_view text; };
-struct LentBytes { const Bytes* bytes; };
-struct BigIntNode { SharedNode node; };
-
 struct Lending;
 
 template <class T, class... Listed>
@@ -92,6 +84,12 @@ concept ValueKind = OneOf<T, None, bool, std::int64_t, BigInt, double, std::comp
 class Value {
  public:
   Value() noexcept = default;  // None
+  Value(const Value& other) noexcept;
+  Value(Value&& other) noexcept;
+  Value& operator=(Value other) noexcept;
+  ~Value() {
+    if (owns_) drop();
+  }
 
   // From anything that has a Convert. One template: overloads would turn literals and lambdas into bool.
   template <class T>
@@ -99,7 +97,7 @@ class Value {
   Value(T&& x)  // NOLINT(google-explicit-constructor): a value may be written wherever one is wanted
       : Value(Convert<std::decay_t<T>>::to(std::forward<T>(x))) {}
 
-  Kind kind() const noexcept;
+  Kind kind() const noexcept { return kind_; }
 
   // Whether it holds exactly this one of the fourteen kinds.
   template <class T>
@@ -151,23 +149,26 @@ class Value {
 
   // One of exactly the kinds; what Convert is built on. A BigInt that fits becomes an integer.
   static Value make(None) noexcept { return {}; }
-  static Value make(bool x) noexcept { return native<bool>(x); }
-  static Value make(std::int64_t x) noexcept { return native<std::int64_t>(x); }
+  static Value make(bool x) noexcept { return plain(Kind::boolean, &Plain::boolean, x); }
+  static Value make(std::int64_t x) noexcept { return plain(Kind::integer, &Plain::integer, x); }
   static Value make(std::uint64_t x);
-  static Value make(BigInt x);
-  static Value make(double x) noexcept { return native<double>(x); }
+  template <std::same_as<BigInt> B>  // an overload would have each number asked whether it converts to a BigInt
+  static Value make(B x) {
+    return make_big(std::move(x));
+  }
+  static Value make(double x) noexcept { return plain(Kind::floating, &Plain::floating, x); }
   static Value make(std::complex<double> x) noexcept {
-    return native<std::complex<double>>(x);
+    return plain(Kind::complex, &Plain::complex, x);
   }
   static Value make(std::string_view utf8);
   static Value make(std::string&& utf8);
   static Value make(Bytes x);
-  static Value make(List x) noexcept { return native<List>(std::move(x)); }
-  static Value make(Tuple x) noexcept { return native<Tuple>(std::move(x)); }
-  static Value make(Set x) noexcept { return native<Set>(std::move(x)); }
-  static Value make(Dict x) noexcept { return native<Dict>(std::move(x)); }
-  static Value make(AnyArray x) noexcept { return native<AnyArray>(std::move(x)); }
-  static Value make(Object x) noexcept { return native<Object>(std::move(x)); }
+  static Value make(List x) noexcept { return held(Kind::list, &Payload::list, std::move(x)); }
+  static Value make(Tuple x) noexcept { return held(Kind::tuple, &Payload::tuple, std::move(x)); }
+  static Value make(Set x) noexcept { return held(Kind::set, &Payload::set, std::move(x)); }
+  static Value make(Dict x) noexcept { return held(Kind::dict, &Payload::dict, std::move(x)); }
+  static Value make(AnyArray x) noexcept { return held(Kind::array, &Payload::array, std::move(x)); }
+  static Value make(Object x) noexcept { return held(Kind::object, &Payload::object, std::move(x)); }
 
   // Equal values have equal hashes. Arrays count by dtype and shape, handles by identity.
   std::size_t hash() const;
@@ -175,71 +176,141 @@ class Value {
  private:
   friend struct detail::Lending;
 
-  // In the order of Kind, then other texts and other bytes.
-  using Storage = std::variant<None, bool, std::int64_t, detail::BigIntNode, double, std::complex<double>,
-                               detail::ShortText, detail::BytesNode, List, Tuple, Set, Dict, AnyArray, Object,
-                               detail::LongTextNode, detail::LentText, detail::LentBytes>;
+  // What is copied as it lies there.
+  union Plain {
+    std::int64_t integer;
+    bool boolean;
+    double floating;
+    std::complex<double> complex;
+    detail::ShortText text;
+    std::string_view lent_text;  // somebody else's, which outlives the value
+    const Bytes* lent_bytes;     // likewise
 
+    Plain() noexcept : integer(0) {}
+  };
+  // The member that `kind_` says; a text is `plain` if it is short or lent, bytes if they are lent.
+  union Payload {
+    Plain plain;
+    detail::SharedNode node;  // a big integer, bytes or a long text
+    List list;
+    Tuple tuple;
+    Set set;
+    Dict dict;
+    AnyArray array;
+    Object object;
+
+    Payload() noexcept : plain() {}
+    ~Payload() {}
+  };
   // A type of its own, so that nobody's Convert is asked about it.
-  struct Native {
-    Storage storage;
+  template <class T>
+  struct Held {
+    Kind kind;
+    T Payload::*member;
+    T value;
   };
 
-  explicit Value(Native&& native) noexcept : storage_(std::move(native.storage)) {}
-  template <class T, class... Args>
-  static Value native(Args&&... args) {
-    return Value(Native{Storage(std::in_place_type<T>, std::forward<Args>(args)...)});
+  template <class T>
+  explicit Value(Held<T>&& held) noexcept : kind_(held.kind), owns_(true) {
+    std::construct_at(&(payload_.*held.member), std::move(held.value));
   }
+  template <class T>
+  static Value plain(Kind kind, T Plain::*member, T x) noexcept {
+    Value value;
+    value.kind_ = kind;
+    std::construct_at(&(value.payload_.plain.*member), x);
+    return value;
+  }
+  template <class T>
+  static Value held(Kind kind, T Payload::*member, T x) noexcept {
+    return Value(Held<T>{kind, member, std::move(x)});
+  }
+  template <class T>
+  static const T& unboxed(const detail::SharedNode& node) noexcept {
+    return static_cast<const detail::Boxed<T>*>(node.get())->value;
+  }
+  static Value make_big(BigInt x);
+  void copy(const Value& other) noexcept;
+  void take(Value& other) noexcept;  // and leaves it None
+  void drop() noexcept;
+  template <class Visit>
+  void visit_owned(Visit visit) const;
   template <class T>
   T* sole() noexcept;  // the long text or the bytes, null if another Value has them too
   static bool equal(const Value& a, const Value& b);
   static std::ostream& print(std::ostream& out, const Value& value);
   std::string describe() const;
 
-  Storage storage_;
+  Payload payload_;
+  Kind kind_ = Kind::none;
+  bool owns_ = false;  // not `plain`
+  bool lent_ = false;  // `plain`, and refers to somebody else's text or bytes
 };
 
-static_assert(sizeof(Value) <= 24);
+static_assert(sizeof(Value) <= 24 && std::is_trivially_copyable_v<std::complex<double>>);
 
-inline Kind Value::kind() const noexcept {
-  constexpr std::size_t lent_bytes = std::variant_size_v<Storage> - 1;
-  const std::size_t index = storage_.index();
-  if (index <= static_cast<std::size_t>(Kind::object)) return static_cast<Kind>(index);
-  return index == lent_bytes ? Kind::bytes : Kind::string;
+inline Value::Value(const Value& other) noexcept : kind_(other.kind_), owns_(other.owns_), lent_(other.lent_) {
+  if (owns_) copy(other);
+  else payload_.plain = other.payload_.plain;
+}
+
+inline Value::Value(Value&& other) noexcept : kind_(other.kind_), owns_(other.owns_), lent_(other.lent_) {
+  if (owns_) take(other);
+  else payload_.plain = other.payload_.plain;
+}
+
+// `other` may have been an element of what is dropped: it is a Value of its own by now.
+inline Value& Value::operator=(Value other) noexcept {
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
 }
 
 template <class T>
 const T* Value::get_if() const noexcept {
   static_assert(detail::ValueKind<T> && !std::same_as<T, std::string>, "text() reads a string");
-  if constexpr (std::same_as<T, BigInt>) {
-    const auto* held = std::get_if<detail::BigIntNode>(&storage_);
-    return held == nullptr ? nullptr : &static_cast<const detail::Boxed<BigInt>*>(held->node.get())->value;
+  if constexpr (std::same_as<T, None>) {
+    static constexpr None none;
+    return kind_ == Kind::none ? &none : nullptr;
+  } else if constexpr (std::same_as<T, bool>) {
+    return kind_ == Kind::boolean ? &payload_.plain.boolean : nullptr;
+  } else if constexpr (std::same_as<T, std::int64_t>) {
+    return kind_ == Kind::integer ? &payload_.plain.integer : nullptr;
+  } else if constexpr (std::same_as<T, double>) {
+    return kind_ == Kind::floating ? &payload_.plain.floating : nullptr;
+  } else if constexpr (std::same_as<T, std::complex<double>>) {
+    return kind_ == Kind::complex ? &payload_.plain.complex : nullptr;
+  } else if constexpr (std::same_as<T, BigInt>) {
+    return kind_ == Kind::big_integer ? &unboxed<T>(payload_.node) : nullptr;
   } else if constexpr (std::same_as<T, Bytes>) {
-    if (const auto* held = std::get_if<detail::BytesNode>(&storage_)) {
-      return &static_cast<const detail::Boxed<Bytes>*>(held->node.get())->value;
-    }
-    const auto* lent = std::get_if<detail::LentBytes>(&storage_);
-    return lent == nullptr ? nullptr : lent->bytes;
+    if (kind_ != Kind::bytes) return nullptr;
+    return lent_ ? payload_.plain.lent_bytes : &unboxed<T>(payload_.node);
+  } else if constexpr (std::same_as<T, List>) {
+    return kind_ == Kind::list ? &payload_.list : nullptr;
+  } else if constexpr (std::same_as<T, Tuple>) {
+    return kind_ == Kind::tuple ? &payload_.tuple : nullptr;
+  } else if constexpr (std::same_as<T, Set>) {
+    return kind_ == Kind::set ? &payload_.set : nullptr;
+  } else if constexpr (std::same_as<T, Dict>) {
+    return kind_ == Kind::dict ? &payload_.dict : nullptr;
+  } else if constexpr (std::same_as<T, AnyArray>) {
+    return kind_ == Kind::array ? &payload_.array : nullptr;
   } else {
-    return std::get_if<T>(&storage_);
+    return kind_ == Kind::object ? &payload_.object : nullptr;
   }
 }
 
 template <class T>
 T* Value::sole() noexcept {
-  using Held = std::conditional_t<std::same_as<T, std::string>, detail::LongTextNode, detail::BytesNode>;
-  const auto* held = std::get_if<Held>(&storage_);
-  if (held == nullptr || !held->node.sole()) return nullptr;
-  return &const_cast<detail::Boxed<T>*>(static_cast<const detail::Boxed<T>*>(held->node.get()))->value;
+  constexpr Kind wanted = std::same_as<T, std::string> ? Kind::string : Kind::bytes;
+  if (kind_ != wanted || !owns_ || !payload_.node.sole()) return nullptr;
+  return &const_cast<T&>(unboxed<T>(payload_.node));
 }
 
 inline std::string_view Value::text() const noexcept {
-  if (const auto* held = std::get_if<detail::ShortText>(&storage_)) return {held->text, held->size};
-  if (const auto* held = std::get_if<detail::LongTextNode>(&storage_)) {
-    return static_cast<const detail::Boxed<std::string>*>(held->node.get())->value;
-  }
-  if (const auto* lent = std::get_if<detail::LentText>(&storage_)) return lent->text;
-  return {};
+  if (kind_ != Kind::string) return {};
+  if (owns_) return unboxed<std::string>(payload_.node);
+  if (lent_) return payload_.plain.lent_text;
+  return {payload_.plain.text.text, payload_.plain.text.size};
 }
 
 namespace detail {
@@ -249,9 +320,15 @@ namespace detail {
 struct Lending {
   static Value value(std::string_view utf8) {
     if (utf8.size() <= ShortText::capacity) return Value::make(utf8);
-    return Value::native<LentText>(LentText{utf8});
+    Value value = Value::plain(Kind::string, &Value::Plain::lent_text, utf8);
+    value.lent_ = true;
+    return value;
   }
-  static Value value(const Bytes& bytes) noexcept { return Value::native<LentBytes>(LentBytes{&bytes}); }
+  static Value value(const Bytes& bytes) noexcept {
+    Value value = Value::plain(Kind::bytes, &Value::Plain::lent_bytes, &bytes);
+    value.lent_ = true;
+    return value;
+  }
 };
 
 }  // namespace detail

@@ -20,6 +20,7 @@ class Feed:
         self._slots = slots
         self._in_turn = threading.Lock()  # one loop at a time waits: what comes is looked at in order
         self._batches = None  # the answers of take()
+        self._taken = 0  # of them
         self._given = deque()  # what became of the batches: watches of their blocks
         self._loops = 0
         self._waiting = 0
@@ -59,6 +60,7 @@ class Feed:
         except BaseException:
             self._batches = None
             raise
+        self._taken += 1
         if batch is None:
             self._epoch += 1
         elif batch is False:
@@ -72,11 +74,14 @@ class Feed:
         return None
 
     def _check_room(self):
-        """Raises if every slot is in the hands of loops that wait for the next batch: they would wait for ever."""
+        """Raises if every slot is in the hands of loops that wait for the next batch, and C++ waits for a slot.
+
+        As long as C++ doesn't, it may still end the epoch or close the feed.
+        """
         if not self._stuck():
             return
         gc.collect()
-        if self._stuck():
+        if self._stuck() and self._take.start(self._taken, None).result():
             raise BufferError(
                 f"all {self._slots} slots of the feed are in use: this program still refers to arrays of the last "
                 f"{self._slots} batches. Keep copies instead, batch['name'].copy(), or give the feed more slots"

@@ -2,6 +2,8 @@
 
 import sys
 
+from ._native import as_object
+
 
 def type_name(thing):
     """"dict", "numpy.ndarray": qualified, without "builtins."."""
@@ -42,15 +44,62 @@ def public_names(module):
     return [str(name) for name in names]
 
 
-def members(thing, names):
-    """Whether it is a mapping, and its items; else those of its attributes that have one of the names."""
+def elements(iterable):
+    """A list of them; of a tensor, the array: its elements would be tensors again, each a handle."""
+    if hasattr(type(iterable), "__array__"):
+        import numpy
+
+        try:
+            array = numpy.asarray(iterable)
+        except TypeError:
+            return list(iterable)
+        if array.dtype.kind in "biufc":
+            return array
+    return list(iterable)
+
+
+def why_no_array(thing):
+    """What numpy says, which for a tensor is what to call first; empty if it's no tensor."""
+    if not hasattr(type(thing), "__array__"):
+        return ""
+    import numpy
+
+    try:
+        numpy.asarray(thing)
+    except TypeError as error:
+        text = str(error)
+        return f"{text}: call .float() first" if "BFloat16" in text else text
+    return ""
+
+
+def handles(iterable):
+    """Its elements, handles whatever they are."""
+    return [as_object(each) for each in iterable]
+
+
+def pair_handles(mapping, keys, values):
+    """The pairs of a mapping, with keys and values as handles or as what they are."""
+    return [
+        (as_object(key) if keys else key, as_object(value) if values else value)
+        for key, value in dict(mapping).items()
+    ]
+
+
+def members(thing, names, handles):
+    """Whether it is a mapping, and its items; else those of its attributes that have one of the names.
+
+    What has one of the names in `handles` becomes a handle.
+    """
     from collections.abc import Mapping
 
-    if isinstance(thing, Mapping):
-        return True, dict(thing)
-    missing = object()
-    found = ((name, getattr(thing, name, missing)) for name in names)
-    return False, {name: value for name, value in found if value is not missing}
+    mapping = isinstance(thing, Mapping)
+    if mapping:
+        found = dict(thing)
+    else:
+        missing = object()
+        found = ((name, getattr(thing, name, missing)) for name in names)
+        found = {name: value for name, value in found if value is not missing}
+    return mapping, {name: as_object(value) if name in handles else value for name, value in found.items()}
 
 
 def help_text(thing):

@@ -1,19 +1,29 @@
 """Feeds as PyTorch datasets. Importing this imports torch."""
 
+import os
+import threading
+import warnings
+import weakref
+from collections import deque
+
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ._native import segment_of
+
 __all__ = ["FeedDataset"]
 
-_pinned = {}  # start of a registered block -> its size
+_pinned = {}  # where a registered segment is mapped -> how many datasets use it
+_lock = threading.Lock()
+_given_up = deque()  # what datasets used that are gone
 
 
 class FeedDataset(IterableDataset):
     """The batches of a Feed as dicts of tensors, on the pages that C++ wrote.
 
     The batches are made already, so the loader must not make batches of them, and other processes can't take part:
-    DataLoader(FeedDataset(feed), batch_size=None, num_workers=0). Where PyTorch has CUDA the pages are registered with
-    it, so that `tensor.to("cuda", non_blocking=True)` copies while Python goes on.
+    DataLoader(FeedDataset(feed), batch_size=None, num_workers=0). Where PyTorch has CUDA the memory is registered with
+    it for as long as the dataset lives, so that `tensor.to("cuda", non_blocking=True)` copies while Python goes on.
     """
 
     def __init__(self, feed, pin_memory=None):
@@ -21,6 +31,8 @@ class FeedDataset(IterableDataset):
         super().__init__()
         self.feed = feed
         self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
+        self._segments = {}  # seen by _pin(): where -> whether it is registered, what keeps it mapped
+        weakref.finalize(self, _unpin, self._segments, os.getpid())
 
     def __iter__(self):
         worker = get_worker_info()
@@ -32,15 +44,57 @@ class FeedDataset(IterableDataset):
             )
         for batch in self.feed:
             if self.pin_memory:
-                _pin(next(iter(batch.values())).base)
+                _pin(next(iter(batch.values())).base, self._segments)
             yield {name: torch.from_numpy(array) for name, array in batch.items()}
 
 
-def _pin(block):
-    """Registers a block's pages with CUDA, once."""
-    pages = torch.frombuffer(block, dtype=torch.uint8)
-    start, size = pages.data_ptr(), pages.numel()
-    if _pinned.get(start) == size:
+def _pin(block, used):
+    """Registers the segment of a batch with CUDA, unless that has been tried for this dataset."""
+    address, size, mapping = segment_of(block)
+    if address in used:
         return
-    torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(start, size, 0))
-    _pinned[start] = size
+    with _lock:
+        users = _pinned.get(address, 0)
+        registered = users > 0 or _register(address, size)
+        if registered:
+            _pinned[address] = users + 1
+        used[address] = (registered, mapping)  # so that it stays mapped
+    _tidy()
+
+
+def _register(address, size):
+    try:
+        error = int(torch.cuda.cudart().cudaHostRegister(address, size, 0))
+    except RuntimeError as failure:  # CUDA could not be started
+        error = failure
+    if error != 0:
+        warnings.warn(
+            f"CUDA does not take the feed's shared memory as pinned ({error}): copies to the GPU are slower",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return error == 0
+
+
+def _unpin(used, process):
+    """The dataset is gone: for whoever holds the lock, which may be the code that this interrupts."""
+    if os.getpid() == process:  # a child has no part in its parent's CUDA
+        _given_up.append(used)
+        _tidy()
+
+
+def _tidy():
+    """Gives back what no dataset uses any more; it is unmapped only then."""
+    while _given_up and _lock.acquire(blocking=False):
+        try:
+            used = _given_up.popleft()
+            for address, (registered, _) in used.items():
+                if not registered:
+                    continue
+                _pinned[address] -= 1
+                if _pinned[address] == 0:
+                    del _pinned[address]
+                    torch.cuda.cudart().cudaHostUnregister(address)
+            used.clear()
+        finally:
+            _lock.release()

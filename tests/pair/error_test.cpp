@@ -33,6 +33,14 @@ TEST_F(Errors, OfUsersClassesAreTheirFirstBuiltin) {
   EXPECT_EQ(e.message(), "so");
 }
 
+TEST_F(Errors, OfModulesMatchByTheirFullName) {
+  py.exec("class Mine(__import__('numpy').linalg.LinAlgError): pass\ndef f(): raise Mine('so')");
+  const auto e = thrown_by<errors::Exception>([&] { py.call("numpy.linalg.inv", xt::xarray<double>{{0, 0}, {0, 0}}); });
+  EXPECT_EQ(e.type(), "numpy.linalg.LinAlgError");
+  EXPECT_TRUE(e.matches("numpy.linalg.LinAlgError"));
+  EXPECT_TRUE(thrown_by<errors::Exception>([&] { py.call("f"); }).matches("numpy.linalg.LinAlgError"));
+}
+
 TEST_F(Errors, HaveCausesContextsAndNotes) {
   py.exec(
       "def f():\n"

@@ -23,6 +23,32 @@ def keep_all(feed):
     return [batch["x"] for batch in feed]
 
 
+def keep_epochs(feed, count):
+    kept = []
+    for _ in range(count):
+        kept.append([batch["x"] for batch in feed])
+        yield [float(x[0]) for x in kept.pop()]
+
+
+def keep_in_threads(feed, count):
+    """How many batches its loops got, and what ended them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    kept = []
+
+    def keep():
+        try:
+            for batch in feed:
+                kept.append(batch["x"])
+        except BufferError:
+            return "BufferError"
+        return "end"
+
+    with ThreadPoolExecutor(count) as pool:
+        ends = [task.result() for task in [pool.submit(keep) for _ in range(count)]]
+    return len(kept), sorted(ends)
+
+
 def keep_copies(feed):
     return [float(x[0]) for x in [batch["x"].copy() for batch in feed]]
 

@@ -173,6 +173,55 @@ TEST_F(Feeds, KeepingEveryArrayIsAnErrorThatSaysCopy) {
   EXPECT_EQ(copies.get(), (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
+TEST_F(Feeds, EveryArrayMayBeKeptIfNothingMoreComes) {
+  for (const bool late : {false, true}) {
+    Feed feed = make();
+    const auto kept = py.call_async<std::size_t>("len", py.call_async<Object>("keep_all", feed));
+    for (int i = 0; i < 4; ++i) publish(feed, 1);
+    if (late) std::this_thread::sleep_for(50ms);  // the loop waits already; if not yet, this is the other case
+    feed.close();
+    EXPECT_EQ(kept.get(), 4u);
+  }
+  Feed failed = make(2);
+  const auto told = py.call_async("keep_all", failed);
+  publish(failed, 1);
+  publish(failed, 1);
+  std::this_thread::sleep_for(20ms);
+  failed.fail(std::make_exception_ptr(std::runtime_error("the disk is on fire")));
+  EXPECT_EQ(thrown_by<std::runtime_error>([&] { told.get(); }).what(), std::string("the disk is on fire"));
+}
+
+TEST_F(Feeds, EveryArrayOfAnEpochMayBeKept) {
+  Feed feed = make(2);
+  const auto seen = py.call_async<std::vector<std::vector<float>>>("list", py.call<Object>("keep_epochs", feed, 4));
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    for (int i = 0; i < 2; ++i) publish(feed, static_cast<float>(10 * epoch + i));
+    feed.end_epoch();
+  }
+  feed.close();
+  EXPECT_EQ(seen.get(), (std::vector<std::vector<float>>{{0, 1}, {10, 11}, {20, 21}, {}}));
+}
+
+TEST_F(Feeds, LoopsThatKeepEveryArrayEndTogetherOrAreToldToCopy) {
+  using Ends = std::pair<int, std::vector<std::string>>;
+  {
+    Feed feed = make();
+    const auto kept = py.call_async<Ends>("keep_in_threads", feed, 2);
+    for (int i = 0; i < 4; ++i) publish(feed, 1);
+    std::this_thread::sleep_for(20ms);
+    feed.close();
+    EXPECT_EQ(kept.get(), (Ends{4, {"end", "end"}}));
+  }
+  Feed feed = make();
+  const auto kept = py.call_async<Ends>("keep_in_threads", feed, 2);
+  for (int i = 0; i < 4; ++i) publish(feed, 1);
+  EXPECT_FALSE(feed.acquire_for(100ms));  // it waits: one loop is told, the other waits for what may come
+  feed.close();
+  const auto [count, ends] = kept.get();
+  EXPECT_EQ(count, 4);
+  EXPECT_EQ(ends.back(), "end");
+}
+
 TEST_F(Feeds, AReaderThatRaisesWakesTheProducer) {
   Feed feed = make();
   const auto done = py.call_async("fail_after", feed, 3);

@@ -99,6 +99,36 @@ TEST_F(Handles, AreMembersOfStructs) {
   EXPECT_EQ(thrown_by<ConversionError>([&] { py.eval<Job>("Job('', 2, 3)"); }).path(), ".steps");
 }
 
+TEST_F(Handles, OfAContainersElementsComeWithOneMessage) {
+  py.exec(
+      "lists = [[i] for i in range(1000)]\nnamed = {str(i): lists[i] for i in range(1000)}\n"
+      "one = {'name': 'a', 'payload': lists, 'steps': []}");
+  const auto asked = [&](auto&& ask) {
+    const auto before = py.stats().calls;
+    ask();
+    return py.stats().calls - before - 1;  // without stats() itself
+  };
+  EXPECT_EQ(asked([&] {
+              const auto lists = py.eval<std::vector<Object>>("lists");
+              ASSERT_EQ(lists.size(), 1000u);
+              lists[999].method("append", 1);
+            }),
+            3u);  // the handle of the whole, those of its elements, append()
+  EXPECT_EQ(asked([&] {
+              const auto named = py.eval<std::map<std::string, Object>>("named");
+              ASSERT_EQ(named.size(), 1000u);
+              named.at("999").method("append", 2);
+            }),
+            3u);
+  EXPECT_EQ(asked([&] { EXPECT_EQ(py.eval<Job>("one").name, "a"); }), 3u);  // the last are the elements of `steps`
+  EXPECT_EQ(py.eval<std::vector<int>>("lists[999]"), (std::vector{999, 1, 2}));
+  using Mixed = std::tuple<Object, int>;
+  EXPECT_EQ(asked([&] { EXPECT_EQ(std::get<1>(py.eval<Mixed>("([], 5)")), 5); }), 3u);  // the last asks for the int
+  EXPECT_THROW(py.eval<std::vector<Object>>("5"), ConversionError);
+  EXPECT_THROW((py.eval<std::map<std::string, Object>>("[1]")), ConversionError);
+  EXPECT_EQ(py.stats().live_objects, 0u);
+}
+
 TEST_F(Handles, AreNotMadeOfValuesThatHaveArrived) {
   const auto error = thrown_by<ConversionError>([&] { py.eval("{'k': [[1]]}").as<std::map<std::string, Object>>(); });
   EXPECT_EQ(error.path(), "['k']");
