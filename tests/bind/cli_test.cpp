@@ -80,9 +80,9 @@ TEST_F(Command, DoctorFindsTheHealthyAndTheSick) {
 
 TEST_F(Command, RunsScripts) {
   const auto [status, said] =
-      run("run " + script("import sys\nprint(__name__, sys.argv[1:])\nsys.exit(3)") + " a --flag");
+      run("run " + script("import sys\nprint(__name__, sys.argv[1:])\nsys.exit(3)") + " --flag a -- --help -h");
   EXPECT_EQ(status, 3);
-  EXPECT_EQ(said, "__main__ ['a', '--flag']\n");
+  EXPECT_EQ(said, "__main__ ['--flag', 'a', '--', '--help', '-h']\n");
   EXPECT_EQ(run("run " + script("print('done')")).first, 0);
   const auto failed = run("run " + script("def f():\n    return {}['key']\nf()"));
   EXPECT_EQ(failed.first, 1);

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 namespace py4cpp::test {
@@ -14,11 +12,7 @@ using namespace std::chrono_literals;
 
 class Feeds : public PairTest {
  protected:
-  Feeds() {
-    std::stringstream code;
-    code << std::ifstream(source_dir() / "tests/pair/feed.py").rdbuf();
-    py.exec(code.str());
-  }
+  Feeds() { load("feed.py"); }
 
   Feed make(std::size_t slots = 4) { return Feed(py, {{"x", float32, {4}}, {"label", int64, {4}}}, {.slots = slots}); }
 

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 namespace py4cpp::test {
@@ -17,6 +19,13 @@ inline py4cpp::Config config() { return py4cpp::Config{.python = test_python()};
 
 class PairTest : public ::testing::Test {
  protected:
+  // Runs a file that lies beside the tests.
+  void load(const std::string& file) {
+    std::stringstream code;
+    code << std::ifstream(source_dir() / "tests/pair" / file).rdbuf();
+    py.exec(code.str());
+  }
+
   py4cpp::Python py{config()};
 };
 

@@ -1,9 +1,6 @@
 // Feeds and CUDA: what py4cpp.torch asks of it, with one that only takes notes.
 #include "pair_fixture.hpp"
 
-#include <fstream>
-#include <sstream>
-
 namespace py4cpp::test {
 namespace {
 
@@ -12,11 +9,7 @@ class Pinned : public PairTest {
   using Texts = std::vector<std::string>;
   using Report = std::tuple<std::vector<float>, Texts, Texts>;
 
-  Pinned() {
-    std::stringstream code;
-    code << std::ifstream(source_dir() / "tests/pair/pinned.py").rdbuf();
-    py.exec(code.str());
-  }
+  Pinned() { load("pinned.py"); }
 
   static void publish(Feed& feed, int batches) {
     for (int i = 0; i < batches; ++i) {
