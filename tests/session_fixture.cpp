@@ -78,15 +78,14 @@ void Endpoint::serve(const wire::Request& request) noexcept {
       WireException exception;
       exception.type = "RuntimeError";
       exception.message = error.what();
-      session->failure(request.id(), {exception});
-      ++served;
-      return;
+      ++served;  // who is answered may look
+      return session->failure(request.id(), {exception});
     }
+    ++served;
     session->reply(request.id(), result);
   } catch (const std::exception& error) {
     ADD_FAILURE() << error.what();
   }
-  ++served;
 }
 
 void Endpoint::released(const wire::Release& release) {

@@ -53,7 +53,7 @@ def elements(iterable):
             array = numpy.asarray(iterable)
         except TypeError:
             return list(iterable)
-        if array.dtype.kind in "biufc":
+        if array.dtype.isnative and array.dtype.char in "?bhilqBHILQefdFD":  # those that C++ has
             return array
     return list(iterable)
 

@@ -68,6 +68,7 @@ TEST_F(Conversions, TakeArraysAsVectors) {
   EXPECT_EQ(py.eval<std::vector<Ints>>("np.arange(6).reshape(2, 3).T"), (std::vector<Ints>{{0, 3}, {1, 4}, {2, 5}}));
   EXPECT_EQ(py.eval<std::vector<bool>>("np.array([True, False])"), (std::vector<bool>{true, false}));
   EXPECT_EQ(py.eval<Ints>("np.array([1, 2], dtype='>i4')"), (Ints{1, 2}));
+  EXPECT_EQ(py.eval<Doubles>("np.array([1, 2], dtype='longdouble')"), (Doubles{1, 2}));
   EXPECT_EQ(py.eval<std::vector<std::string>>("np.array(['a', 'bc'])"), (std::vector<std::string>{"a", "bc"}));
   EXPECT_EQ(path_of_mismatch<std::vector<std::uint8_t>>("np.array([1, 300])"), "[1]");
   EXPECT_EQ((py.eval<xt::xtensor<int, 2>>("[[1, 2], (3, 4)]")), (xt::xtensor<int, 2>{{1, 2}, {3, 4}}));
