@@ -34,7 +34,7 @@ class HugePagePace {
 
  private:
   static constexpr auto too_long = std::chrono::milliseconds(2);  // pages of 4 KiB take one, a large one a quarter
-  static constexpr std::size_t shortest_pause = 4;                // pages
+  static constexpr std::size_t shortest_pause = 32;               // pages
 
   // What this thread has worked, whoever else did meanwhile.
   static std::chrono::nanoseconds now() noexcept {
