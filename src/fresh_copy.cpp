@@ -9,25 +9,37 @@ namespace py4cpp {
 
 namespace {
 
-constexpr std::uintptr_t huge_page = std::uintptr_t{2} << 20;
-constexpr std::size_t least_huge = std::size_t{4} << 20;  // numpy's bound
+constexpr std::size_t least_large = std::size_t{4} << 20;  // numpy's bound
 
 }  // namespace
 
-// A refusal costs only speed.
-void detail::ask_for_huge_pages(void* data, std::size_t bytes) noexcept {
-  if (bytes < least_huge) return;
-  const auto first = reinterpret_cast<std::uintptr_t>(data);
-  const std::size_t ahead = (huge_page - first % huge_page) % huge_page;
-  const std::size_t whole = (bytes - ahead) / huge_page * huge_page;
-  ::madvise(static_cast<std::byte*>(data) + ahead, whole, MADV_HUGEPAGE);
+FreshPieces::FreshPieces(void* data, std::size_t bytes) noexcept
+    : at_(static_cast<std::byte*>(data)), left_(bytes), large_(bytes >= least_large) {}
+
+// Up to the next page of 2 MiB that can be asked for, but for a byte: a string writes its NUL behind each piece, which
+// would be the first to touch that page. A refusal costs only speed.
+std::size_t FreshPieces::next() noexcept {
+  if (asked_) pace_.done();
+  asked_ = false;
+  const std::size_t into_page = (reinterpret_cast<std::uintptr_t>(at_) + 1) % huge_page;
+  const std::size_t piece = std::min(left_, huge_page - into_page);
+  if (large_ && piece == huge_page && pace_.worth_it()) {
+    ::madvise(at_ + 1, huge_page, MADV_HUGEPAGE);
+    asked_ = true;
+  }
+  at_ += piece;
+  left_ -= piece;
+  return piece;
 }
 
 void copy_into_fresh(void* to, const void* from, std::size_t bytes) noexcept {
-  detail::ask_for_huge_pages(to, bytes);
-  for (std::size_t done = 0; done < bytes; done += detail::fresh_piece) {
-    std::memcpy(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done,
-                std::min(detail::fresh_piece, bytes - done));
+  auto* target = static_cast<std::byte*>(to);
+  const auto* source = static_cast<const std::byte*>(from);
+  FreshPieces pieces(to, bytes);
+  while (const std::size_t piece = pieces.next()) {
+    std::memcpy(target, source, piece);
+    target += piece;
+    source += piece;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "segment_pages.hpp"
 
 #include "affordable_memory.hpp"
+#include "huge_pages.hpp"
 #include "segment.hpp"
 
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <ctime>
 
 namespace py4cpp {
@@ -19,7 +19,6 @@ namespace py4cpp {
 namespace {
 
 constexpr std::size_t chunk = std::size_t{16} << 20;
-constexpr std::size_t huge_page = std::size_t{2} << 20;
 // Absent from Debian 12's headers.
 constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, Linux 5.14
 constexpr int collapse = 25;        // MADV_COLLAPSE, Linux 6.1
@@ -61,43 +60,27 @@ int reserve(int descriptor, std::size_t from, std::size_t bytes) noexcept {
 }
 
 // Whatever the setting (/sys/kernel/mm/transparent_hugepage/shmem_enabled, but for `deny`) the kernel makes one page of
-// 2 MiB of what an extent has, if it has anything: so its first page is reserved. That is four times as fast as pages
-// of 4 KiB, unless the page is one that the hypervisor took back: pages of that size are what it is offered when they
-// are free. Then it takes four times as long as others, which are seldom among those.
+// 2 MiB of what an extent has, if it has anything: so its first page is reserved.
 class HugePages {
  public:
   HugePages(int descriptor, PageChoice choice) noexcept : descriptor_(descriptor), choice_(choice) {}
 
   // In as many of these extents as is worth it. What remains is for pages of 4 KiB.
   void provide(std::size_t from, std::byte* data, std::size_t bytes) noexcept {
-    if (pause_ > 0) {
-      --pause_;
-      return;
-    }
     const std::byte* const past = data + bytes / huge_page * huge_page;
-    for (; data < past; data += huge_page, from += huge_page) {
-      const auto start = Clock::now();
-      if (reserve(descriptor_, from, Segment::page) != 0 || ::madvise(data, huge_page, collapse) != 0) {
-        pause_ = forever;  // an old kernel, or memory in pieces
-        return;
-      }
-      if (choice_ == PageChoice::soon && Clock::now() - start > too_long) {
-        pause_ = next_pause_;
-        next_pause_ *= 4;
-        return;
-      }
+    for (; possible_ && data < past; data += huge_page, from += huge_page) {
+      const bool paced = choice_ == PageChoice::soon;
+      if (paced && !pace_.worth_it()) continue;
+      possible_ = reserve(descriptor_, from, Segment::page) == 0 && ::madvise(data, huge_page, collapse) == 0;
+      if (paced) pace_.done();
     }
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr auto too_long = std::chrono::milliseconds(1);  // pages of 4 KiB would have been there
-  static constexpr std::size_t forever = ~std::size_t{0};
-
   const int descriptor_;
   const PageChoice choice_;
-  std::size_t pause_ = 0;  // calls to let pass
-  std::size_t next_pause_ = 2;
+  HugePagePace pace_;
+  bool possible_ = true;  // not on an old kernel, and where memory is in pieces
 };
 
 // /dev/shm may be allowed more than there is, and the kernel would rather kill processes than refuse.
