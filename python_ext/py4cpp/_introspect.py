@@ -53,7 +53,7 @@ def elements(iterable):
             array = numpy.asarray(iterable)
         except TypeError:
             return list(iterable)
-        if array.dtype.isnative and array.dtype.char in "?bhilqBHILQefdFD":  # those that C++ has
+        if array is not iterable and array.dtype.isnative and array.dtype.char in "?bBhHiIlLqQefdFD":
             return array
     return list(iterable)
 

@@ -63,7 +63,8 @@ void CommandLine::add_config() {
   CLI::App* sub = command("config", "Show the settings, or one of them, or set one and save it", nullptr);
   sub->add_option("key", key_, "its name, such as inline_limit");
   CLI::Option* value_given = sub->add_option("value", value_, "its new value, such as \"64 KiB\"");
-  sub->callback([this, value_given] { chosen_ = [=, this] { return config(key_, value_, value_given->count() > 0); }; });
+  sub->callback(
+      [this, value_given] { chosen_ = [=, this] { return config(key_, value_, value_given->count() > 0); }; });
 }
 
 void CommandLine::add_run() {
