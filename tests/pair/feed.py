@@ -30,8 +30,8 @@ def keep_epochs(feed, count):
         yield [float(x[0]) for x in kept.pop()]
 
 
-def keep_in_threads(feed, count):
-    """How many batches its loops got, and what ended them."""
+def keep_in_threads(feed, count, told):
+    """How many batches its loops got, and what ended them. Those that are told to copy say so at once."""
     from concurrent.futures import ThreadPoolExecutor
 
     kept = []
@@ -41,6 +41,7 @@ def keep_in_threads(feed, count):
             for batch in feed:
                 kept.append(batch["x"])
         except BufferError:
+            told()
             return "BufferError"
         return "end"
 
