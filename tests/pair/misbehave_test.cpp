@@ -371,12 +371,15 @@ TEST(Unresponsive, InALoopOfC) {
 
 TEST(Unresponsive, RefusesToBeInterrupted) {
   py4cpp::Python py{impatient()};
+  std::atomic<bool> in_loop{false};
+  py.set("enter", [&] { in_loop = true; });
   const auto f = py.exec_async(
       "while True:\n"
       "    try:\n"
+      "        enter()\n"
       "        while True: sum(range(10))\n"
       "    except BaseException: pass");
-  EXPECT_FALSE(f.wait_for(100ms));  // it is in its loop by then
+  while (!in_loop) std::this_thread::sleep_for(1ms);  // before it has started, nothing could refuse
   py.interrupt();
   EXPECT_FALSE(f.wait_for(100ms));
   py.stop();
