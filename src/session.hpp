@@ -241,6 +241,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool lead_is_to_be_had() const noexcept { return leader_ == nullptr; }
   void lead(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void read_held(Lock& lock, Waiter& me) noexcept;
+  void read_once(Lock& lock, Waiter& me, Spin* spinning) noexcept;
   Channel::Arrival read_some(bool more, bool writing, Deadline deadline) noexcept;
   Channel::Arrival spin(Spin& spin, std::chrono::nanoseconds budget) noexcept;
   Channel::Arrival look_up(bool reading, bool writing, Deadline deadline) noexcept;

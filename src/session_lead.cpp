@@ -49,13 +49,16 @@ void Session::offer_lead() noexcept {
 
 // Before this thread lets go of the interpreter: that, and taking it back, takes longer than a quick host takes for its
 // next call.
-void Session::read_held(Lock& lock, Waiter& me) noexcept {
+void Session::read_held(Lock& lock, Waiter& me) noexcept { read_once(lock, me, &held_spin_); }
+
+// Without blocking, but `spinning` if there is nothing at once.
+void Session::read_once(Lock& lock, Waiter& me, Spin* spinning) noexcept {
   if (too_much_output()) return;
   take_lead(me);
   lock.unlock();
   auto arrival = receive();
-  if (arrival == Channel::Arrival::nothing) {
-    if (const auto budget = held_spin_.budget(); budget.count() > 0) arrival = spin(held_spin_, budget);
+  if (arrival == Channel::Arrival::nothing && spinning != nullptr) {
+    if (const auto budget = spinning->budget(); budget.count() > 0) arrival = spin(*spinning, budget);
   }
   lock.lock();
   arrived(arrival);

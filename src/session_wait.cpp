@@ -189,6 +189,12 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   bool suspended = !has_server_;  // where there is no interpreter, there is nothing to let go of
   bool tried = false;             // to read before that
   enlist(me);
+  // Whoever only looks, over and over, sees what has arrived: it seems busy to the service thread, which then reads
+  // not.
+  if (deadline && !done(me) && lead_is_to_be_had() && Clock::now() >= *deadline) {
+    flush(true);
+    read_once(lock, me, nullptr);
+  }
   for (;;) {
     const bool late = !done(me) && (stopped(me) || (deadline && Clock::now() >= *deadline));
     if (!closed_ && !late && run_one(lock, me, suspended)) {

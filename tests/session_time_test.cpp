@@ -162,6 +162,20 @@ TEST_F(SessionTime, AFloodOfCallbacksDoesNotHoldUpTheDeadline) {
   for (auto& callback : callbacks) eventually([&] { return pair_.worker.session->answered(*callback); });
 }
 
+// Nobody else reads.
+TEST(SessionPolling, SeesWhatHasArrived) {
+  Pair pair({.seed = 22, .host_leads = false});
+  pair.worker.on("three", [](ValueReader&, ValueWriter& result) { result.integer(3); });
+  for (int i = 0; i < 20; ++i) {
+    TestCall call;
+    pair.host.start(call, "three");
+    while (pair.host.session->wait(call, Session::Clock::now()) == Session::Outcome::timed_out) {
+      std::this_thread::sleep_for(50us);
+    }
+    EXPECT_EQ(pair.host.finish(call), 3);
+  }
+}
+
 TEST_F(SessionTime, ManyThreadsWithDeadlinesGetTheirOwnAnswersOrNone) {
   go_ = true;
   std::atomic<int> answered{0}, late{0};
