@@ -32,9 +32,15 @@ class Program:
         ]
 
 
+def _is_ours(name):
+    """Whether there is a source of that name: a build directory keeps the programs of older trees."""
+    return any((room / f"{name}.cpp").exists() for room in (HERE, HERE / "peers"))
+
+
 def available(binaries, python, peers_python):
     """All programs that can be run here, and why the others can't: a list and a dict of reasons by name."""
-    programs = [Program(path.name.removesuffix("_bench"), [str(path)]) for path in sorted(binaries.glob("*_bench"))]
+    built = [path for path in sorted(binaries.glob("*_bench")) if _is_ours(path.name)]
+    programs = [Program(path.name.removesuffix("_bench"), [str(path)]) for path in built]
     reasons = {}
     for name in ("system_calls", "build_cost"):
         programs.append(Program(name, [sys.executable, str(HERE / f"{name}.py"), str(binaries)]))

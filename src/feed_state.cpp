@@ -107,7 +107,7 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
 
 // Reading, if no other thread does: what frees a slot is what Python sends.
 bool FeedState::wait(Lock& lock, Deadline deadline) {
-  const auto worker = worker_.lock();
+  auto worker = worker_.lock();
   if (!worker) throw_died();
   Waiting look{false};
   waiting_.push_back(&look);
@@ -119,6 +119,7 @@ bool FeedState::wait(Lock& lock, Deadline deadline) {
   } catch (...) {
     error = std::current_exception();
   }
+  worker.reset();  // its end may free slots, if this was its last owner: without the lock
   lock.lock();
   std::erase(waiting_, &look);
   if (error) std::rethrow_exception(error);

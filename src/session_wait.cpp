@@ -189,8 +189,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   bool suspended = !has_server_;  // where there is no interpreter, there is nothing to let go of
   bool tried = false;             // to read before that
   enlist(me);
-  // Whoever only looks, over and over, sees what has arrived: it seems busy to the service thread, which then reads
-  // not.
+  // Whoever only looks, over and over, reads what has arrived: the service thread takes that for calls and doesn't.
   if (deadline && !done(me) && lead_is_to_be_had() && Clock::now() >= *deadline) {
     flush(true);
     read_once(lock, me, nullptr);
