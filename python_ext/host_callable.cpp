@@ -14,20 +14,28 @@ namespace {
 
 using Self = HostReferenceObject;
 
-Ref name_of(PyObject* self) {
-  if (Self::of(self).extra != nullptr) {
-    if (PyObject* name = PyDict_GetItemString(Self::of(self).extra, "__name__")) return Ref::borrow(name);
-  }
-  return checked(PyUnicode_FromString("callback"));
+constexpr const char* no_name = "callback";
+
+// The one it was given, or nothing.
+Ref own_name(PyObject* self) {
+  PyObject* extra = Self::of(self).extra;
+  PyObject* name = extra != nullptr ? PyDict_GetItemString(extra, "__name__") : nullptr;
+  return name != nullptr ? Ref::borrow(name) : Ref();
 }
 
 // Calls `ask` with the arguments as C++ wants them and the name that tracebacks show.
 template <class Ask>
 PyObject* named_call(PyObject* self, PyObject* arguments, PyObject* keywords, Ask ask) noexcept {
   return guarded([&] {
-    const Ref name = name_of(self);
-    const char* text = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
-    if (text == nullptr) PyErr_Clear();
+    const Ref name = own_name(self);
+    const char* text = no_name;
+    if (name) {
+      const char* given = PyUnicode_Check(name.get()) != 0 ? PyUnicode_AsUTF8AndSize(name.get(), nullptr) : nullptr;
+      if (given != nullptr)
+        text = given;
+      else
+        PyErr_Clear();
+    }
     PyObject* face = Self::of(self).face;
     Ref as_wanted;
     if (face != nullptr && PyDict_Check(face) != 0) {
@@ -37,7 +45,7 @@ PyObject* named_call(PyObject* self, PyObject* arguments, PyObject* keywords, As
       if (PyArg_ParseTuple(as_wanted.get(), "O!O", &PyTuple_Type, &arguments, &keywords) == 0) throw PythonRaised{};
       if (keywords == Py_None) keywords = nullptr;
     }
-    return ask(arguments, keywords, text != nullptr ? text : "callback");
+    return ask(arguments, keywords, text);
   });
 }
 
@@ -69,7 +77,10 @@ PyObject* represent(PyObject* self) noexcept {
 }
 
 PyObject* get_name(PyObject* self, void*) noexcept {
-  return guarded([&] { return name_of(self); });
+  return guarded([&] {
+    const Ref name = own_name(self);
+    return name ? name : checked(PyUnicode_FromString(no_name));
+  });
 }
 
 int set_name(PyObject* self, PyObject* name, void*) noexcept {

@@ -270,7 +270,7 @@ Ref Server::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, cons
   const auto outcome = session_->ask(call, steps, wire::Want::value, false, *writer, std::nullopt);
   writer.sent();
   if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
-  return digest(call.take_answer(), name);
+  return digest(call.answer(), name);
 }
 
 Ref Server::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {

@@ -72,7 +72,7 @@ std::size_t vector_sizes(const ValueWriter& values) {
 template <class Head>
 class TableWriter {
  public:
-  explicit TableWriter(std::uint8_t* zeros) noexcept : start_(zeros) {
+  explicit TableWriter(std::uint8_t* target) noexcept : start_(target) {
     static_assert(std::is_trivial_v<Head> && sizeof(Head) % 8 == 0 && offsetof(Head, vtable) % 8 == 0);
     head.root = offsetof(Head, vtable);
     head.vtable_size = sizeof(std::uint16_t) * (2 + Head::fields);
@@ -86,9 +86,10 @@ class TableWriter {
   template <class Vector>
   void vector(const Vector& elements, std::uint16_t& entry, std::uint16_t place, std::uint32_t& offset) noexcept {
     if (elements.empty()) return;
-    const auto count = static_cast<std::uint32_t>(elements.size());
+    const std::array<std::uint32_t, 2> count = {0, static_cast<std::uint32_t>(elements.size())};
     const std::size_t bytes = elements.size() * sizeof *elements.data();
-    std::memcpy(start_ + size_ + 4, &count, sizeof count);
+    std::memcpy(start_ + size_, &count, sizeof count);
+    std::memset(start_ + size_ + padded(bytes), 0, 8);  // what lies behind the last element
     std::memcpy(start_ + size_ + 8, elements.data(), bytes);
     entry = place;
     const auto field = static_cast<std::size_t>(reinterpret_cast<char*>(&offset) - reinterpret_cast<char*>(&head));
@@ -117,10 +118,10 @@ std::size_t RequestMessage::size() const noexcept {
   return sizeof(RequestLayout) + vector_size<wire::Step>(head.steps.size()) + vector_sizes(values);
 }
 
-void RequestMessage::write(std::uint8_t* zeros) const noexcept {
+void RequestMessage::write(std::uint8_t* target) const noexcept {
   using Head = RequestLayout;
   using Table = wire::Request;
-  TableWriter<Head> made(zeros);
+  TableWriter<Head> made(target);
   made.head.entries[entry_of(Table::VT_ID)] = PY4CPP_PLACE(id);
   made.head.entries[entry_of(Table::VT_UNDER)] = PY4CPP_PLACE(under);
   made.head.entries[entry_of(Table::VT_WANT)] = PY4CPP_PLACE(want);
@@ -135,10 +136,10 @@ void RequestMessage::write(std::uint8_t* zeros) const noexcept {
 
 std::size_t ReplyMessage::size() const noexcept { return sizeof(ReplyLayout) + vector_sizes(values); }
 
-void ReplyMessage::write(std::uint8_t* zeros) const noexcept {
+void ReplyMessage::write(std::uint8_t* target) const noexcept {
   using Head = ReplyLayout;
   using Table = wire::Reply;
-  TableWriter<Head> made(zeros);
+  TableWriter<Head> made(target);
   made.head.entries[entry_of(Table::VT_ID)] = PY4CPP_PLACE(id);
   made.head.id = id;
   if (more) made.head.entries[entry_of(Table::VT_MORE)] = PY4CPP_PLACE(more);

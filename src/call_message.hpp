@@ -25,8 +25,8 @@ struct RequestMessage {
   RequestHead head;
   const ValueWriter& values;
 
-  std::size_t size() const noexcept;               // bytes, a multiple of 8
-  void write(std::uint8_t* zeros) const noexcept;  // into as many zeros
+  std::size_t size() const noexcept;                // bytes, a multiple of 8
+  void write(std::uint8_t* target) const noexcept;  // as many
 };
 
 struct ReplyMessage {
@@ -36,7 +36,7 @@ struct ReplyMessage {
   bool more = false;
 
   std::size_t size() const noexcept;
-  void write(std::uint8_t* zeros) const noexcept;
+  void write(std::uint8_t* target) const noexcept;
 };
 
 }  // namespace py4cpp

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "message.hpp"
+#include "plain_vector.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -43,9 +44,10 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   // Writing half.
-  void make_room(std::size_t message_size);  // the next queue() of that size won't throw
   void queue(const MessageBytes& message);
-  std::uint8_t* queue(wire::MessageKind kind, std::size_t size);  // zeros, for the caller to write the message into
+  void make_room(std::size_t message_size);  // for the next queue(): `size` isn't larger then, and it doesn't throw
+  // For a message of that many bytes, which the caller writes there, a multiple of 8.
+  std::uint8_t* queue(wire::MessageKind kind, std::size_t size);
   // Writes what the pipe takes, within reason; false if something is left. Throws Error(disconnected) on a closed pipe.
   bool flush();
   std::size_t queued() const noexcept { return out_.size() - out_start_; }
@@ -54,7 +56,6 @@ class Channel {
   enum class Arrival { bytes, nothing, closed };
   Arrival receive();              // one read
   std::optional<Message> next();  // the next whole message received; throws BadMessage
-  bool whole_message() const noexcept;
 
   // Blocks until something can be read if `reading`, or written if `writing`, or `wake` (an eventfd) is readable, or
   // the deadline. Any thread that holds the reading half.
@@ -78,7 +79,6 @@ class Channel {
     std::uint16_t kind;
     std::uint16_t sequence;
   };
-  std::optional<Header> header() const noexcept;
 
   int read_;
   int write_;
@@ -86,7 +86,7 @@ class Channel {
   Identity write_identity_;
   int write_mark_ = 0;
 
-  std::vector<std::uint8_t> out_;
+  PlainVector<std::uint8_t> out_;
   std::size_t out_start_ = 0;
   std::uint16_t out_sequence_ = 0;
 

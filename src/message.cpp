@@ -1,6 +1,7 @@
 #include "message.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 namespace py4cpp {
 
@@ -20,10 +21,11 @@ void check_size(std::size_t bytes) {
   }
 }
 
-template <class T>
-flatbuffers::Offset<flatbuffers::Vector<const T*>> structs(flatbuffers::FlatBufferBuilder& builder,
-                                                           const std::vector<T>& values) {
-  return values.empty() ? 0 : builder.CreateVectorOfStructs(values);
+template <class Row>
+auto structs(flatbuffers::FlatBufferBuilder& builder, const Row& values) {
+  using T = std::remove_cvref_t<decltype(*values.data())>;
+  return values.empty() ? flatbuffers::Offset<flatbuffers::Vector<const T*>>()
+                        : builder.CreateVectorOfStructs(values.data(), values.size());
 }
 
 // FlatBuffers' verifier checks that vectors lie inside the message, not that what they hold is aligned.
@@ -161,7 +163,7 @@ MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireExc
   const auto list = structs(builder_, heads);
   const auto nodes = structs(builder_, texts_.nodes());
   builder_.ForceVectorAlignment(texts_.byte_pool().size(), 1, 8);
-  const auto bytes = builder_.CreateVector(texts_.byte_pool());
+  const auto bytes = builder_.CreateVector(texts_.byte_pool().data(), texts_.byte_pool().size());
   return finish(wire::CreateFailure(builder_, id, list, nodes, bytes, 0, 0));
 }
 

@@ -75,12 +75,18 @@ void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want wa
 }
 
 Session::Outcome Session::ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
-                              const ValueWriter& values, Deadline deadline) {
+                              ValueWriter& values, Deadline deadline) {
   const RequestMessage message{{next_id(), current(), steps, want, keep}, values};
   check_message_size(values);
 
   Lock lock(mutex_);
   send(call, keep, message);
+  if (!values.blocks().empty()) {  // the last use of one may be here, and the end of a block calls back
+    flush();
+    lock.unlock();
+    values.drop_blocks();
+    lock.lock();
+  }
   return wait(lock, call, deadline);
 }
 

@@ -110,6 +110,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
     virtual ~Call() = default;
     std::uint64_t id() const noexcept { return id_; }
     // After Outcome::answered: a Reply or a Failure. One that may have many answers: next_answer().
+    const Message& answer() const noexcept { return answer_; }
     Message take_answer() noexcept { return std::move(answer_); }
 
    protected:
@@ -164,8 +165,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void nudge() noexcept;
   // The first answer of a call with many that has arrived and wasn't taken; empty if there is none.
   Message next_answer(Call& call) noexcept;
-  // start() and wait() in one: what is asked under this call runs on this thread from the first such request on.
-  Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, const ValueWriter& values,
+  // start() and wait() in one: what is asked under this call runs on this thread from the first such request on. Lets
+  // go of the values' blocks before it waits.
+  Outcome ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep, ValueWriter& values,
               Deadline deadline);
   bool answered(const Call& call) const;  // or lost; a call with many: there is one to be taken
   // No longer interested: the answer will be discarded, a kept result released; whoever waits for it gets timed_out.

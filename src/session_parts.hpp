@@ -30,9 +30,9 @@ struct Session::Waiter {
   Waiter* inner = nullptr;
   Waiter* before = nullptr;  // in waiters_
   Waiter* after = nullptr;
-  Waiter* next = nullptr;  // another thread that waits for the same call
-  bool sleeping = false;   // on `wakeup`, and nobody has woken it yet
-  std::condition_variable wakeup;
+  Waiter* next = nullptr;                         // another thread that waits for the same call
+  bool sleeping = false;                          // on `wakeup`, and nobody has woken it yet
+  std::optional<std::condition_variable> wakeup;  // once it has slept
 };
 
 }  // namespace py4cpp

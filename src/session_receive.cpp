@@ -20,17 +20,20 @@ void push(Session::Inbox& inbox, Message&& message) {
 // Marks the thread that hands out what has arrived: it looks at everything when it is done.
 class Session::Dispatching {
  public:
-  explicit Dispatching(const Session& session) noexcept { here = &session; }
-  ~Dispatching() { here = nullptr; }
+  explicit Dispatching(const Session& session) noexcept : here_(here()) { here_ = &session; }
+  ~Dispatching() { here_ = nullptr; }
   Dispatching(const Dispatching&) = delete;
   Dispatching& operator=(const Dispatching&) = delete;
-  static bool in(const Session& session) noexcept { return here == &session; }
+  static bool in(const Session& session) noexcept { return here() == &session; }
 
  private:
-  static thread_local const Session* here;
-};
+  static const Session*& here() noexcept {
+    constinit thread_local const Session* here = nullptr;
+    return here;
+  }
 
-thread_local const Session* Session::Dispatching::here = nullptr;
+  const Session*& here_;
+};
 
 void Session::nudge() noexcept {
   if (Dispatching::in(*this)) return;

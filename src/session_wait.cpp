@@ -8,27 +8,31 @@ namespace py4cpp {
 // The calls of the other side that this thread is running, innermost first.
 class Session::Serving {
  public:
-  Serving(const Session& session, std::uint64_t id) noexcept : session_(&session), id_(id), outer_(innermost) {
-    innermost = this;
+  Serving(const Session& session, std::uint64_t id) noexcept
+      : session_(&session), id_(id), innermost_(innermost()), outer_(innermost_) {
+    innermost_ = this;
   }
-  ~Serving() { innermost = outer_; }
+  ~Serving() { innermost_ = outer_; }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
   static std::uint64_t current(const Session& session) noexcept {
-    for (const Serving* serving = innermost; serving != nullptr; serving = serving->outer_) {
+    for (const Serving* serving = innermost(); serving != nullptr; serving = serving->outer_) {
       if (serving->session_ == &session) return serving->id_;
     }
     return 0;
   }
 
  private:
-  static thread_local const Serving* innermost;
+  static const Serving*& innermost() noexcept {
+    constinit thread_local const Serving* innermost = nullptr;
+    return innermost;
+  }
+
   const Session* session_;
   std::uint64_t id_;
+  const Serving*& innermost_;  // this thread's
   const Serving* outer_;
 };
-
-thread_local const Session::Serving* Session::Serving::innermost = nullptr;
 
 std::uint64_t Session::current() const noexcept { return Serving::current(*this); }
 
@@ -68,7 +72,7 @@ void Session::leave(Waiter& me) noexcept {
 void Session::wake(Waiter& waiter) noexcept {
   if (waiter.sleeping) {
     waiter.sleeping = false;
-    waiter.wakeup.notify_one();
+    waiter.wakeup->notify_one();
   } else if (&waiter == leader_) {
     wake_leader();
   }
@@ -231,11 +235,12 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
 
 // Until somebody wakes us, which is when we may have something to do, or the deadline.
 void Session::sleep(Lock& lock, Waiter& me, Deadline deadline) noexcept {
+  if (!me.wakeup) me.wakeup.emplace();
   me.sleeping = true;
   while (me.sleeping) {
     if (!deadline) {
-      me.wakeup.wait(lock);
-    } else if (me.wakeup.wait_until(lock, *deadline) == std::cv_status::timeout) {
+      me.wakeup->wait(lock);
+    } else if (me.wakeup->wait_until(lock, *deadline) == std::cv_status::timeout) {
       me.sleeping = false;
     }
   }

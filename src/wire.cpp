@@ -55,16 +55,6 @@ std::uint64_t children(wire::Kind kind, std::uint64_t bits) {
 
 // ---- writing
 
-void ValueWriter::append(const void* data, std::size_t size) {
-  const auto* first = static_cast<const std::uint8_t*>(data);
-  bytes_.insert(bytes_.end(), first, first + size);
-}
-
-void ValueWriter::text(wire::Kind kind, std::string_view data) {
-  node(kind, data.size());
-  append(data.data(), data.size());
-}
-
 void ValueWriter::big_integer(std::string_view signed_hex) { text(wire::Kind::big_integer, signed_hex); }
 
 void ValueWriter::floating(double value) { node(wire::Kind::floating, std::bit_cast<std::uint64_t>(value)); }
@@ -121,9 +111,10 @@ std::byte* ValueWriter::inline_array(const Layout& layout, bool writable) {
   arrays_.emplace_back(0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(layout.dtype.code()), flags,
                        static_cast<std::uint16_t>(layout.shape.size()));
   dimensions(Layout::row_major(layout.dtype, layout.shape));
-  const std::size_t start = (bytes_.size() + inline_alignment - 1) / inline_alignment * inline_alignment;
-  bytes_.resize(start + layout.nbytes());
-  return reinterpret_cast<std::byte*>(bytes_.data() + start);
+  const std::size_t gap = (inline_alignment - bytes_.size() % inline_alignment) % inline_alignment;
+  std::uint8_t* const start = bytes_.extend(gap + layout.nbytes());
+  std::memset(start, 0, gap);
+  return reinterpret_cast<std::byte*>(start + gap);
 }
 
 void ValueWriter::clear() noexcept {

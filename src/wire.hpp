@@ -5,6 +5,7 @@
 #pragma once
 
 #include "block.hpp"
+#include "plain_vector.hpp"
 #include "wire_generated.h"
 
 #include <py4cpp/error.hpp>
@@ -60,12 +61,13 @@ class ValueWriter {
   std::byte* inline_array(const Layout& layout, bool writable);
 
   void clear() noexcept;
+  void drop_blocks() noexcept { blocks_.clear(); }
   std::size_t size_estimate() const noexcept;  // bytes in a message
 
-  const std::vector<wire::Node>& nodes() const noexcept { return nodes_; }
-  const std::vector<std::uint8_t>& byte_pool() const noexcept { return bytes_; }
-  const std::vector<wire::Array>& arrays() const noexcept { return arrays_; }
-  const std::vector<wire::Dim>& dims() const noexcept { return dims_; }
+  const PlainVector<wire::Node>& nodes() const noexcept { return nodes_; }
+  const PlainVector<std::uint8_t>& byte_pool() const noexcept { return bytes_; }
+  const PlainVector<wire::Array>& arrays() const noexcept { return arrays_; }
+  const PlainVector<wire::Dim>& dims() const noexcept { return dims_; }
 
   // What the written values refer to: one entry each time one was written.
   const std::vector<std::shared_ptr<Block>>& blocks() const noexcept { return blocks_; }
@@ -74,14 +76,17 @@ class ValueWriter {
 
  private:
   void node(wire::Kind kind, std::uint64_t bits) { nodes_.emplace_back(kind, bits); }
-  void text(wire::Kind kind, std::string_view data);
-  void append(const void* data, std::size_t size);
+  void text(wire::Kind kind, std::string_view data) {
+    node(kind, data.size());
+    append(data.data(), data.size());
+  }
+  void append(const void* data, std::size_t size) { bytes_.append(static_cast<const std::uint8_t*>(data), size); }
   void dimensions(const Layout& layout);
 
-  std::vector<wire::Node> nodes_;
-  std::vector<std::uint8_t> bytes_;
-  std::vector<wire::Array> arrays_;
-  std::vector<wire::Dim> dims_;
+  PlainVector<wire::Node> nodes_;
+  PlainVector<std::uint8_t> bytes_;
+  PlainVector<wire::Array> arrays_;
+  PlainVector<wire::Dim> dims_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::vector<std::uint64_t> callables_;
   std::vector<std::uint64_t> objects_;

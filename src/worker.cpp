@@ -103,7 +103,10 @@ void Worker::stop() noexcept {
   }
   // Callbacks still running refer to what their owner is about to destroy. One that stops its own worker isn't waited
   // for.
-  if (session_->current() == 0) changed_.wait_for(lock, death_patience, [&] { return callbacks_ == 0; });
+  if (session_->current() == 0) {
+    callbacks_awaited_.store(true);
+    changed_.wait_for(lock, death_patience, [&] { return callbacks_.load() == 0; });
+  }
   lock.unlock();
   {
     const std::lock_guard joining(joining_);
@@ -166,28 +169,54 @@ void Worker::check_usable() const {
   }
 }
 
-void Worker::start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending,
-                        std::vector<std::shared_ptr<ObjectState>>* held) {
+namespace {
+
+// A request's, as they travel.
+class WireSteps {
+ public:
+  explicit WireSteps(std::span<const Step> steps) : count_(steps.size()) {
+    if (count_ > few_.size()) many_.resize(count_);
+    std::transform(steps.begin(), steps.end(), count_ > few_.size() ? many_.data() : few_.data(), to_wire);
+  }
+  operator std::span<const wire::Step>() const noexcept {
+    return {count_ > few_.size() ? many_.data() : few_.data(), count_};
+  }
+
+ private:
+  std::array<wire::Step, 4> few_;
+  std::vector<wire::Step> many_;
+  std::size_t count_;
+};
+
+}  // namespace
+
+void Worker::start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held) {
   check_usable();
   Writing writing(*this);
   encode(request, *writing, *this, held);
-  std::array<wire::Step, 8> few;
-  std::vector<wire::Step> many;
-  std::span<const wire::Step> steps;
-  if (request.steps.size() <= few.size()) {
-    std::transform(request.steps.begin(), request.steps.end(), few.begin(), to_wire);
-    steps = std::span(few).first(request.steps.size());
-  } else {
-    std::transform(request.steps.begin(), request.steps.end(), std::back_inserter(many), to_wire);
-    steps = many;
-  }
   try {
-    session_->start(call, steps, static_cast<wire::Want>(request.want), keep, *writing, sending);
+    session_->start(call, WireSteps(request.steps), static_cast<wire::Want>(request.want), keep, *writing, sending);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::disconnected) throw_died();
     throw;
   }
   writing.sent();
+}
+
+// start_call() and the wait for its answer.
+Session::Outcome Worker::ask(Session::Call& call, const Request& request, Session::Deadline limit, Held& held) {
+  check_usable();
+  Writing writing(*this);
+  encode(request, *writing, *this, limit ? &held : nullptr);
+  try {
+    const auto outcome = session_->ask(call, WireSteps(request.steps), static_cast<wire::Want>(request.want),
+                                       request.want == Want::object, *writing, limit);
+    writing.sent();
+    return outcome;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::disconnected) throw_died();
+    throw;
+  }
 }
 
 Session::Deadline Worker::deadline() const {
@@ -222,10 +251,9 @@ Value Worker::ask(const Request& request) {
   Session::Call call;
   const auto limit = deadline();
   Held held;  // without a limit the caller's arguments outlive the call
-  start_call(call, request, request.want == Want::object, Session::Sending::now, limit ? &held : nullptr);
-  switch (session_->wait(call, limit)) {
+  switch (ask(call, request, limit, held)) {
     case Session::Outcome::answered:
-      return result_of(call.take_answer());
+      return result_of(call.answer());
     case Session::Outcome::timed_out:
       give_up(call, std::move(held));
     case Session::Outcome::closed:

@@ -62,21 +62,22 @@ class Worker final : public AsyncPeer,
   friend class AsyncCall;
   class Answer;
   class Writing;
+  using Held = std::vector<std::shared_ptr<ObjectState>>;  // objects that a message names
 
   Worker(const Config& config, const void* python, Launched launched);
 
   // Asking.
   void check_usable() const;
-  void start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending,
-                  std::vector<std::shared_ptr<ObjectState>>* held);
+  void start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held);
   Session::Deadline deadline() const;
   Value result_of(const Message& answer);  // throws what it says
   Value ask(const Request& request);
+  Session::Outcome ask(Session::Call& call, const Request& request, Session::Deadline limit, Held& held);
   void answer(std::uint64_t id, const Value& value, bool more = false);
   void answer(std::uint64_t id, const std::exception_ptr& exception);
   [[noreturn]] void throw_died(std::string what = {});
   [[noreturn]] static void throw_foreign(Peer& peer);
-  [[noreturn]] void give_up(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);
+  [[noreturn]] void give_up(Session::Call& call, Held held);
   bool abandon(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);  // false if it is settled already
 
   // Session::Side
@@ -121,10 +122,11 @@ class Worker final : public AsyncPeer,
 
   std::atomic<std::uint64_t> arrays_shared_{0}, arrays_copied_{0}, bytes_shared_{0}, bytes_copied_{0};
   std::atomic<std::uint64_t> live_objects_{0};
+  std::atomic<std::size_t> callbacks_{0};       // running now
+  std::atomic<bool> callbacks_awaited_{false};  // the end of the last is to be told
 
   // Objects named in a message whose last handle is gone before the worker has read it: a call given up, by its id; an
   // answer to a callback, by the callback's. Destroyed without locks.
-  using Held = std::vector<std::shared_ptr<ObjectState>>;
   void hold(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id, Held held);
   void let_go(std::unordered_map<std::uint64_t, Held>& where, std::uint64_t id) noexcept;
   std::mutex held_mutex_;  // a leaf
@@ -139,7 +141,6 @@ class Worker final : public AsyncPeer,
   std::condition_variable changed_;
   std::optional<Process::Exit> exit_;
   bool stopping_ = false;
-  std::size_t callbacks_ = 0;  // running now
   std::vector<std::weak_ptr<EndWatcher>> watchers_;
   std::string stderr_tail_;
 };

@@ -70,22 +70,24 @@ bool Worker::call_back(const wire::Request& request, Value& result) {
   if (reader.roots() != 1 + std::uint64_t{call.positional()} + 2 * std::uint64_t{call.named()}) {
     throw BadMessage("a callback whose arguments are cut off");
   }
-  const Value function = decode(reader, *this);
+  const ValueReader::Node function = reader.next();
+  if (function.kind != wire::Kind::callable) throw BadMessage("a callback of something that is no C++ callable");
+  reader.skip();  // its face
+  const auto callable = exports_.callable(function.bits);
+  if (!callable) throw BadMessage("a C++ callable that isn't known");
   std::vector<Value> positional;
   HostCallable::NamedValues named;
+  positional.reserve(call.positional());
   for (std::uint32_t i = 0; i < call.positional(); ++i) positional.push_back(decode(reader, *this));
   for (std::uint32_t i = 0; i < call.named(); ++i) {
     std::string name(reader.expect_string());
     named.emplace_back(std::move(name), decode(reader, *this));
   }
-  const Object* object = function.get_if<Object>();
-  const auto* callable = object != nullptr ? dynamic_cast<const CallableObject*>(object->get()) : nullptr;
-  if (callable == nullptr) throw BadMessage("a callback of something that is no C++ callable");
-  if (auto* deferred = dynamic_cast<DeferredCallable*>(callable->callable().get())) {
+  if (auto* deferred = dynamic_cast<DeferredCallable*>(callable.get())) {
     deferred->call(std::move(positional), std::make_unique<Answer>(weak_from_this(), request.id()));
     return false;
   }
-  result = callable->callable()->call(std::move(positional), std::move(named));
+  result = callable->call(std::move(positional), std::move(named));
   return true;
 }
 
@@ -105,10 +107,7 @@ void Worker::answer(std::uint64_t id, const std::exception_ptr& thrown) {
 }
 
 void Worker::serve(const wire::Request& request) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    ++callbacks_;
-  }
+  callbacks_.fetch_add(1);
   try {
     constexpr std::size_t needed = std::size_t{128} << 10;  // bytes: for what the callable does before it asks again
     if (stack_almost_full(needed)) {
@@ -123,8 +122,8 @@ void Worker::serve(const wire::Request& request) noexcept {
   } catch (...) {
     answer(request.id(), std::current_exception());
   }
+  if (callbacks_.fetch_sub(1) > 1 || !callbacks_awaited_.load()) return;
   const std::lock_guard lock(mutex_);
-  --callbacks_;
   changed_.notify_all();
 }
 

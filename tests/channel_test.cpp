@@ -84,7 +84,7 @@ TEST_F(ChannelTest, MessagesArriveByteByByte) {
   }
   EXPECT_EQ(arrived, 3u);
   EXPECT_EQ(channel_->receive(), Channel::Arrival::nothing);
-  EXPECT_FALSE(channel_->whole_message());
+  EXPECT_FALSE(channel_->next().has_value());
 }
 
 TEST_F(ChannelTest, SeveralMessagesArriveAtOnce) {

@@ -34,7 +34,7 @@ const std::vector<Layer>& layers() {
       // clang-format off
       {"base",
        {"affordable_memory", "config", "config_file", "dtype", "error", "errors", "fork_mark", "fresh_copy",
-        "high_descriptor", "huge_pages", "quantity", "stack_left", "version"}},
+        "high_descriptor", "huge_pages", "plain_vector", "quantity", "stack_left", "version"}},
       {"layout",
        {"layout"}},
       {"segment",

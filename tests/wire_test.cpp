@@ -214,7 +214,9 @@ TEST(Wire, RefusesWhatIsCutOff) {
   writer.complex(1, 2);
   writer.string("second");
   writer.inline_array(Layout::row_major(float64, {2, 2}), false);
-  const Raw whole{writer.nodes(), writer.byte_pool(), writer.arrays(), writer.dims()};
+  const auto copy_of = []<class T>(const PlainVector<T>& row) { return std::vector<T>(row.begin(), row.end()); };
+  const Raw whole{copy_of(writer.nodes()), copy_of(writer.byte_pool()), copy_of(writer.arrays()),
+                  copy_of(writer.dims())};
   EXPECT_NO_THROW(ValueReader(*whole.message().as<wire::Reply>()));
   for (std::size_t left = 0; left < whole.nodes.size(); ++left) {
     Raw cut = whole;

@@ -189,7 +189,8 @@ Answer WorkerHost::read(const Message& message) {
 
 Answer WorkerHost::ask(const Chain& chain, wire::Want want, bool keep) {
   Session::Call call;
-  if (session_->ask(call, chain.steps(), want, keep, chain.values(), std::nullopt) != Session::Outcome::answered) {
+  session_->start(call, chain.steps(), want, keep, chain.values(), Session::Sending::now);
+  if (session_->wait(call, std::nullopt) != Session::Outcome::answered) {
     Answer lost;
     lost.closed = true;
     return lost;
