@@ -95,11 +95,17 @@ void Watchdog::attend(std::chrono::microseconds within) noexcept {
     blocked_.store(true);
     return;
   }
-  const std::int64_t due = now() + std::chrono::nanoseconds(within).count();
+  if (due_within(within)) wake();
+}
+
+// False if it is due earlier anyway.
+bool Watchdog::due_within(std::chrono::microseconds time) noexcept {
+  const std::int64_t due = now() + std::chrono::nanoseconds(time).count();
   std::int64_t before = due_.load();
   while (due < before) {
-    if (due_.compare_exchange_weak(before, due)) return wake();
+    if (due_.compare_exchange_weak(before, due)) return true;
   }
+  return false;
 }
 
 void Watchdog::look_again() noexcept {
@@ -159,7 +165,8 @@ void Watchdog::send() noexcept {
   sending_.store(true);
   due_.store(never);
   blocked_.store(false);
-  if (Session* session = session_.load()) session->service();
+  Session* session = session_.load();
+  if (session != nullptr && session->service_on_time()) due_within(Session::batch_delay);
   sending_.store(false);
 }
 

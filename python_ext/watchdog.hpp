@@ -54,6 +54,7 @@ class Watchdog {
   void watch() noexcept;
   void wait() noexcept;
   bool host_ended() noexcept;
+  bool due_within(std::chrono::microseconds time) noexcept;
   void send() noexcept;
   void remove_names() noexcept;
   void wake() noexcept;

@@ -14,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto batch_delay = 200us;
 constexpr auto tick = 1ms;
 constexpr auto patience = 1s;  // for the end of a worker that has closed its channel
 
@@ -89,7 +88,7 @@ bool Attendant::wait() noexcept {
   const State state = state_.load();
   std::optional<std::chrono::nanoseconds> limit;
   if (state == State::ticking) limit = tick;
-  if (urgent) limit = batch_delay;
+  if (urgent) limit = Session::batch_delay;
   if (kill_at_) limit = std::max<std::chrono::nanoseconds>(0ns, *kill_at_ - Session::Clock::now());
   pollfd watched[] = {{process_.pidfd(), POLLIN, 0},
                       {wake_, POLLIN, 0},
@@ -116,7 +115,7 @@ bool Attendant::wait() noexcept {
   if (watched[4].revents != 0 && !session_.pump_idle()) state_.store(State::ticking);
   if (ready == 0 || urgent) {
     urgent_.store(false);
-    session_.service();
+    if (session_.service_on_time()) urgent_.store(true);
   }
   if (ready == 0 && state == State::ticking && !closing_.load()) quiet();
   return false;

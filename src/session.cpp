@@ -147,7 +147,7 @@ bool Session::abandon(Call& call) noexcept {
 
 template <class Message>
 void Session::queue_call(const Message& message) {
-  queue_releases();
+  if (channel_->queued() == 0) queue_releases();  // those of a batch go together, with it
   const std::size_t size = message.size();
   channel_->make_room(size);
   try {
@@ -194,6 +194,8 @@ void Session::release_now() noexcept {
 // thread is about to lead itself (`leading`).
 void Session::flush(bool leading) noexcept {
   if (closed_ || channel_->queued() == 0) return;
+  release_now();
+  if (closed_) return;
   if (guard_descriptors_ && !channel_->writes_its_own()) return close_locked(replaced_descriptors);
   bool all = false;
   try {
@@ -211,6 +213,7 @@ void Session::flush(bool leading) noexcept {
 }
 
 void Session::attend_soon(std::chrono::microseconds within) noexcept {
+  batching_ = true;
   if (attended_ && *attended_ <= within) return;
   attended_ = within;
   side_.attend(within);
@@ -221,7 +224,7 @@ void Session::reply(std::uint64_t id, const ValueWriter& values, bool more) {
   const Lock lock(mutex_);
   if (closed_) return;
   queue_call(ReplyMessage{id, values, more});
-  if (!more_to_run()) flush();
+  if (channel_->queued() > answers_size || !more_to_run()) flush();
   if (more) activity_.fetch_add(1, std::memory_order_relaxed);  // nobody need look after a channel in constant use
 }
 
@@ -270,6 +273,18 @@ void Session::attend_release() noexcept {
 
 void Session::service() noexcept {
   const Lock lock(mutex_);
+  service_locked();
+}
+
+bool Session::service_on_time() noexcept {
+  const Lock lock(mutex_);
+  service_locked();
+  if (closed_ || !std::exchange(batching_, false)) return false;
+  if (!attended_) attended_ = batch_delay;
+  return true;
+}
+
+void Session::service_locked() noexcept {
   if (closed_) return;
   attended_.reset();
   release_now();

@@ -20,7 +20,7 @@
 //         if it sleeps, through wake_ if it leads and may be blocked in poll. What any thread may do (housekeeping,
 //         output) is first seen by the thread that read it, which waits itself, or is the service thread and says so;
 //         output that is left when a thread stops printing is passed on.
-//   5. Frames leave in the order they were queued; what was released goes ahead of the next request or answer. While
+//   5. Frames leave in the order they were queued; what was released goes with the next request or answer. While
 //      bytes are queued, the leader polls for room in the pipe, or Side has been told to attend to them.
 //   6. A Call is in calls_ from start() until it is answered, given up or the session closes; then nothing touches it
 //      but the threads that wait for it.
@@ -133,8 +133,10 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   };
 
   enum class Outcome { answered, timed_out, closed };
-  // When a request leaves: at once, or together with others (at the latest after 200 microseconds).
+  // When a request leaves: at once, or together with others (at the latest after batch_delay).
   enum class Sending { now, batched };
+
+  static constexpr std::chrono::microseconds batch_delay{200};  // that a message waits for company at most
 
   struct Options {
     std::chrono::microseconds spin{0};
@@ -175,7 +177,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool abandon(Call& call) noexcept;
 
   // Answers. If the session is closed they do nothing. They leave when the thread has nothing more to run, or with
-  // others (at the latest after 200 microseconds).
+  // others (at the latest after batch_delay).
   void reply(std::uint64_t id, const ValueWriter& values, bool more = false);
   void failure(std::uint64_t id, const std::vector<WireException>& exceptions);
   // Sends it at once. Blocks only while the other side doesn't keep up.
@@ -192,9 +194,11 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void serve_until_closed();
   void drain_output() noexcept;  // prints what has arrived, drops what was released
 
-  // Service thread. service(): sends what waits. lead_idle(): takes the lead if nobody has it and no thread waits;
-  // then pump_idle() whenever the channel can be read, until it returns false: a waiting thread has taken over.
+  // Service thread. service(): sends what waits. service_on_time(): likewise, for whoever is told by Side::attend(); if
+  // it returns true, again within batch_delay, as if told. lead_idle(): takes the lead if nobody has it and no thread
+  // waits; then pump_idle() whenever the channel can be read, until it returns false: a waiting thread has taken over.
   void service() noexcept;
+  bool service_on_time() noexcept;
   bool lead_idle();
   bool pump_idle();
   bool led_by_thread() const;  // a waiting thread reads the channel
@@ -283,6 +287,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void queue(const MessageBytes& message);
   void queue_releases();
   void release_now() noexcept;
+  void service_locked() noexcept;
   void flush(bool leading = false) noexcept;
   void attend_soon(std::chrono::microseconds within) noexcept;
   void attend_release() noexcept;
@@ -324,6 +329,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool polling_writes_ = false;  // it looks up when the pipe has room
   bool polling_reads_ = false;   // it looks up when something arrives
   std::optional<std::chrono::microseconds> attended_;  // what Side was asked for, until it calls service()
+  bool batching_ = false;                              // something was left to it since service_on_time() looked last
 
   Spin spin_;                      // used by the leader only, without the lock
   Spin held_spin_;                 // likewise, while it holds the interpreter

@@ -5,10 +5,12 @@
 
 namespace py4cpp {
 
-inline constexpr std::size_t batch_size = 4 * 1024;               // bytes that may wait for company: some 30 calls
+// Bytes that may wait for company. Few, so that both sides work at the same time and neither has to wait longer than it
+// spins: once a side sleeps, the kernel is apt to wake it on the other side's processor.
+inline constexpr std::size_t batch_size = 2 * 1024;               // some 12 requests
+inline constexpr std::size_t answers_size = 1 * 1024;             // some 12 answers
 inline constexpr std::size_t max_queued = std::size_t{64} << 20;  // bytes; then the one who sends waits
 inline constexpr std::size_t max_unprinted = 256 * 1024;          // bytes of output; then reading, and printing, wait
-inline constexpr auto batch_delay = std::chrono::microseconds(200);
 
 inline constexpr const char* replaced_descriptors =
     "something in this process has closed or replaced the channel's descriptors";
