@@ -41,7 +41,7 @@ std::optional<Layout> layout_of(const ArrayFields& array, DType dtype) {
 }
 
 // The block that holds every element, or null.
-std::shared_ptr<Block> block_of(const ArrayFields& array, const Layout& layout, const Arena& arena) {
+std::shared_ptr<Block> block_of(const ArrayFields& array, const Layout& layout, Arena& arena) {
   std::shared_ptr<Block> block = exported_block(array.data);
   if (!block) block = arena.containing(array.data);
   if (!block) return nullptr;

@@ -1,7 +1,5 @@
 #include "numpy_memory.hpp"
 
-#include "fork_mark.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -54,21 +52,20 @@ class Births {
   void* allocate_zeroed(std::size_t count, std::size_t size) noexcept {
     std::size_t total = 0;
     if (!__builtin_mul_overflow(count, size, &total) && total > threshold_) {
-      Offer offer = arena_->offer(total, total <= most_fresh_zeros);
-      const bool zeroed = offer.zeroed;
-      if (void* data = born(total, std::move(offer))) return zeroed ? data : std::memset(data, 0, total);
+      const Offer offer = arena_->offer(total, total <= most_fresh_zeros);
+      if (void* data = born(total, offer)) return offer.zeroed ? data : std::memset(data, 0, total);
     }
     return own_.allocate_zeroed(own_.context, count, size);
   }
 
   void* reallocate(void* data, std::size_t size) noexcept {
     if (data == nullptr) return allocate(size);
-    const std::size_t had = may_be_ours(data) ? size_at(data, size) : 0;
-    if (had == stays) return data;
-    if (had == 0) return reallocate_foreign(data, size);
+    const Born had = may_be_ours(data) ? born_at(data) : Born{};
+    if (had.place == FreeSpace::none) return reallocate_foreign(data, size);
+    if (size <= had.room && size >= had.room / 2 && !arena_->has_block(had.place)) return resized(data, size);
     void* const moved = allocate(size);
     if (moved == nullptr) return nullptr;
-    std::memcpy(moved, data, std::min(had, size));
+    std::memcpy(moved, data, std::min(had.size, size));
     forget(data);
     return moved;
   }
@@ -82,25 +79,37 @@ class Births {
 
  private:
   struct Born {
-    std::shared_ptr<Block> block;
-    std::size_t size;  // that was asked for
+    FreeSpace::RangeId place = FreeSpace::none;
+    std::size_t size = 0;  // that was asked for
+    std::size_t room = 0;  // that there is
   };
-  static constexpr std::size_t stays = ~std::size_t{0};
+  using Table = std::unordered_map<const void*, Born>;
 
-  // Takes the offered block, if there is one, into the table.
-  void* born(std::size_t size, Offer offer) noexcept {
-    if (!offer.block) return nullptr;
-    std::byte* const data = offer.block->data();
-    const auto address = reinterpret_cast<std::uintptr_t>(data);
+  // Takes what is offered, if anything is, into the table.
+  void* born(std::size_t size, const Offer& offer) noexcept {
+    if (offer.data == nullptr) return nullptr;
+    const auto address = reinterpret_cast<std::uintptr_t>(offer.data);
     try {
       const std::lock_guard lock(mutex_);
-      table_.emplace(data, Born{std::move(offer.block), size});
+      enter(offer.data, {offer.place, size, offer.size});
       if (address < lowest_.load(std::memory_order_relaxed)) lowest_.store(address, std::memory_order_relaxed);
       if (address > highest_.load(std::memory_order_relaxed)) highest_.store(address, std::memory_order_relaxed);
+      return offer.data;
     } catch (const std::exception&) {
-      return nullptr;
     }
-    return data;
+    arena_->decline(offer.place);
+    return nullptr;
+  }
+
+  // With the entry of what was freed last, if there is one: most arrays are short-lived.
+  void enter(const void* data, const Born& born) {
+    if (!spare_) {
+      table_.emplace(data, born);
+      return;
+    }
+    spare_.key() = data;
+    spare_.mapped() = born;
+    table_.insert(std::move(spare_));
   }
 
   // No lock: small arrays are many, and most of them lie elsewhere or aren't aligned as ours are.
@@ -110,26 +119,32 @@ class Births {
            address <= highest_.load(std::memory_order_relaxed);
   }
 
-  // The size of what is to be changed; `stays` if it has been, in its place; 0 if it isn't ours.
-  std::size_t size_at(const void* data, std::size_t wanted) noexcept {
+  Born born_at(const void* data) noexcept {
     const std::lock_guard lock(mutex_);
     const auto found = table_.find(data);
-    if (found == table_.end()) return 0;
-    Born& born = found->second;
-    const std::size_t room = born.block->size();
-    const bool held_elsewhere = born.block.use_count() > 1 || !made_in_.same_process();
-    if (held_elsewhere || wanted > room || wanted < room / 2) return born.size;
-    born.size = wanted;
-    return stays;
+    return found == table_.end() ? Born{} : found->second;
+  }
+
+  void* resized(void* data, std::size_t size) noexcept {
+    const std::lock_guard lock(mutex_);
+    table_.find(data)->second.size = size;
+    return data;
   }
 
   bool forget(const void* data) noexcept {
-    std::shared_ptr<Block> block;  // dies after the lock is let go
-    const std::lock_guard lock(mutex_);
-    const auto found = table_.find(data);
-    if (found == table_.end()) return false;
-    block = std::move(found->second.block);
-    table_.erase(found);
+    FreeSpace::RangeId place = FreeSpace::none;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = table_.find(data);
+      if (found == table_.end()) return false;
+      place = found->second.place;
+      if (spare_) {
+        table_.erase(found);
+      } else {
+        spare_ = table_.extract(found);
+      }
+    }
+    arena_->decline(place);
     return true;
   }
 
@@ -147,11 +162,11 @@ class Births {
   const Functions own_;  // numpy's
   const std::shared_ptr<Arena> arena_;
   const std::size_t threshold_;
-  const ForkMark made_in_;
   std::atomic<std::uintptr_t> lowest_{UINTPTR_MAX}, highest_{0};  // addresses that were ever ours; written under mutex_
 
   std::mutex mutex_;
-  std::unordered_map<const void*, Born> table_;  // guarded by mutex_
+  Table table_;             // guarded by mutex_
+  Table::node_type spare_;  // guarded by mutex_
 };
 
 Births* births = nullptr;  // for good, once made

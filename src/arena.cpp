@@ -46,7 +46,7 @@ class Arena::ArenaBlock final : public Block {
     const auto owner = owner_.lock();
     if (!owner) return;
     let_go_of_segment();  // the arena has it too
-    owner->recycle(range_);
+    owner->recycle(range_, false);
   }
 
  private:
@@ -90,12 +90,22 @@ Offer Arena::offer(std::size_t bytes, bool may_grow) noexcept try {
   FreeSpace::RangeId range = space_.take(bytes);
   if (range == FreeSpace::none && may_grow) range = make_room(lock, {bytes, false});
   if (range == FreeSpace::none) return {};
-  const bool clean = space_.clean(range);
-  return {make_block(range, space_.capacity(range)), clean};
+  space_.set_tenanted(range, true);
+  std::byte* const data = segments_[space_.segment(range)].segment->data() + space_.offset(range);
+  return {data, space_.capacity(range), range, space_.clean(range)};
 } catch (const std::exception&) {  // no memory of the ordinary kind
   return {};
 }
 
+void Arena::decline(FreeSpace::RangeId place) noexcept { recycle(place, true); }
+
+bool Arena::has_block(FreeSpace::RangeId place) const noexcept {
+  if (!made_in_.same_process()) return true;
+  const std::lock_guard lock(mutex_);
+  return space_.shared(place);
+}
+
+// The block is one of the range's holders; where there is no memory for it, the range has one less.
 std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t bytes) {
   const std::uint32_t index = space_.segment(range);
   const std::shared_ptr<Segment>& segment = segments_[index].segment;
@@ -108,6 +118,14 @@ std::shared_ptr<Block> Arena::make_block(FreeSpace::RangeId range, std::size_t b
     space_.give(range);
     throw;
   }
+}
+
+// The block of a live range; null if its last owner is just letting go of it.
+std::shared_ptr<Block> Arena::block_of(FreeSpace::RangeId range) {
+  if (auto block = space_.block(range).lock()) return block;
+  if (!space_.tenanted(range)) return nullptr;
+  space_.share(range);
+  return make_block(range, space_.capacity(range));
 }
 
 // For when no segment has room: what is cached in other sizes comes first, then a new segment. Where memory is short,
@@ -204,10 +222,11 @@ std::uint32_t Arena::fresh_number() {
   return number;
 }
 
-void Arena::recycle(FreeSpace::RangeId range) noexcept {
+void Arena::recycle(FreeSpace::RangeId range, bool by_tenant) noexcept {
   if (!made_in_.same_process()) return;
   std::unique_lock lock(mutex_);
   const std::uint32_t index = space_.segment(range);
+  if (by_tenant) space_.set_tenanted(range, false);
   space_.give(range);
   if (space_.idle(index)) segments_[index].idle_since = ++clock_;
   if (space_.bytes_idle() > cache_limit_) give_back(lock, cache_limit_);
@@ -250,14 +269,16 @@ std::shared_ptr<Segment> Arena::take_idle(std::uint64_t keep) noexcept {
   return segment;
 }
 
-std::shared_ptr<Block> Arena::find(std::uint64_t generation) const noexcept {
+std::shared_ptr<Block> Arena::find(std::uint64_t generation) noexcept try {
   if (!made_in_.same_process()) return nullptr;
   const std::lock_guard lock(mutex_);
   const FreeSpace::RangeId range = space_.with_generation(generation);
-  return range == FreeSpace::none ? nullptr : space_.block(range).lock();
+  return range == FreeSpace::none ? nullptr : block_of(range);
+} catch (const std::exception&) {
+  return nullptr;
 }
 
-std::shared_ptr<Block> Arena::containing(const void* address) const noexcept {
+std::shared_ptr<Block> Arena::containing(const void* address) noexcept try {
   if (!made_in_.same_process()) return nullptr;
   const auto* const byte = static_cast<const std::byte*>(address);
   const std::lock_guard lock(mutex_);
@@ -267,15 +288,19 @@ std::shared_ptr<Block> Arena::containing(const void* address) const noexcept {
   const auto offset = static_cast<std::size_t>(byte - found->first);
   if (offset >= segments_[found->second].segment->size()) return nullptr;
   const FreeSpace::RangeId range = space_.at(found->second, offset);
-  return range == FreeSpace::none ? nullptr : space_.block(range).lock();
+  return range == FreeSpace::none ? nullptr : block_of(range);
+} catch (const std::exception&) {  // no memory of the ordinary kind: the array is copied
+  return nullptr;
 }
 
-std::vector<std::shared_ptr<Block>> Arena::live_blocks() const {
+std::vector<std::shared_ptr<Block>> Arena::live_blocks() {
   std::vector<std::shared_ptr<Block>> blocks;
   if (!made_in_.same_process()) return blocks;
   const std::lock_guard lock(mutex_);
-  blocks.reserve(space_.live_ranges());  // once they are locked, nothing may throw: the last owner needs the lock
-  space_.append_live(blocks);
+  blocks.reserve(space_.live_ranges());  // none may die before the lock is let go: its owner needs it
+  space_.for_each_live([&](FreeSpace::RangeId range) {
+    if (auto block = block_of(range)) blocks.push_back(std::move(block));
+  });
   return blocks;
 }
 

@@ -36,10 +36,13 @@ struct ArenaStats {
   std::uint64_t bytes_cached = 0;  // of segments, in no live block
 };
 
-// For those who can do without shared memory.
+// For those who can do without shared memory, and mostly without a block: numpy's arrays come and go, few are lent. A
+// block of the place is made for whoever asks the arena for one. It is the taker's until decline(), if it has `data`.
 struct Offer {
-  std::shared_ptr<Block> block;  // as large as its place allows; null: do without
-  bool zeroed = false;           // every byte of it is 0
+  std::byte* data = nullptr;  // 64-byte aligned; null: do without
+  std::size_t size = 0;       // bytes, as many as its place allows
+  FreeSpace::RangeId place = FreeSpace::none;
+  bool zeroed = false;  // every byte of it is 0
 };
 
 class Arena : public std::enable_shared_from_this<Arena> {
@@ -55,12 +58,17 @@ class Arena : public std::enable_shared_from_this<Arena> {
   // A block of at least 64 bytes, 64-byte aligned, contents undefined (warm memory is not cleared). Throws
   // OutOfSharedMemory, Error(invalid) in a forked child or after close().
   std::shared_ptr<Block> allocate(std::size_t bytes);
-  // As allocate(), but null instead of an exception, and a quarter of /dev/shm, and of shared_memory_limit, stays free
-  // for what must be shared. Without `may_grow` only of the memory that is there already.
+  // As allocate(), but nothing instead of an exception, and a quarter of /dev/shm, and of shared_memory_limit, stays
+  // free for what must be shared. Without `may_grow` only of the memory that is there already. Who takes what is
+  // offered keeps the arena, too.
   Offer offer(std::size_t bytes, bool may_grow) noexcept;
-  std::vector<std::shared_ptr<Block>> live_blocks() const;
-  std::shared_ptr<Block> find(std::uint64_t generation) const noexcept;   // the live block, or null; constant time
-  std::shared_ptr<Block> containing(const void* address) const noexcept;  // the live block, or null; logarithmic
+  void decline(FreeSpace::RangeId place) noexcept;          // once; what has a block by then lives until that dies
+  bool has_block(FreeSpace::RangeId place) const noexcept;  // of an offer that was taken
+
+  // Blocks that live, and those of offers that were taken.
+  std::vector<std::shared_ptr<Block>> live_blocks();
+  std::shared_ptr<Block> find(std::uint64_t generation) noexcept;   // or null; constant time
+  std::shared_ptr<Block> containing(const void* address) noexcept;  // or null; logarithmic
 
   void trim() noexcept;  // gives back every segment that carries no live block, and waits until that is done
   void set_limits(const ArenaLimits& limits) noexcept;
@@ -88,12 +96,13 @@ class Arena : public std::enable_shared_from_this<Arena> {
 
   // All but recycle() with mutex_ held; those given the lock let go of it meanwhile.
   std::shared_ptr<Block> make_block(FreeSpace::RangeId range, std::size_t bytes);
+  std::shared_ptr<Block> block_of(FreeSpace::RangeId range);
   FreeSpace::RangeId make_room(std::unique_lock<std::mutex>& lock, const Demand& demand);
   bool try_grow(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand);
   void create_segment(std::unique_lock<std::mutex>& lock, std::size_t bytes, const Demand& demand);
   void add_segment(std::shared_ptr<Segment> segment, FreeSpace::Kind kind);
   std::uint32_t fresh_number();
-  void recycle(FreeSpace::RangeId range) noexcept;
+  void recycle(FreeSpace::RangeId range, bool by_tenant) noexcept;
   void give_back(std::unique_lock<std::mutex>& lock, std::uint64_t keep) noexcept;
   bool finish_disposal(std::unique_lock<std::mutex>& lock) noexcept;
   std::shared_ptr<Segment> take_idle(std::uint64_t keep) noexcept;

@@ -77,6 +77,7 @@ void FreeSpace::make_live(RangeId id) noexcept {
   Range& range = ranges_[id];
   delist(id);
   range.state = State::live;
+  range.holders = 1;
   ++range.lives;
   Space& space = segments_[range.segment];
   if (space.live++ == 0) bytes_idle_ -= space.bytes;
@@ -86,6 +87,7 @@ void FreeSpace::make_live(RangeId id) noexcept {
 
 void FreeSpace::give(RangeId id) noexcept {
   Range& range = ranges_[id];
+  if (--range.holders != 0) return;
   range.block.reset();
   if (range.kept) return;
   range.state = State::cached;
@@ -239,14 +241,6 @@ FreeSpace::RangeId FreeSpace::at(std::uint32_t segment, std::uint64_t offset) co
   --found;
   const Range& range = ranges_[found->second];
   return range.state == State::live && offset - range.offset < range.capacity ? found->second : none;
-}
-
-// What is locked here must not die here: its owner's lock is held.
-void FreeSpace::append_live(std::vector<std::shared_ptr<Block>>& into) const {
-  for (const Range& range : ranges_) {
-    if (range.state != State::live) continue;
-    if (auto block = range.block.lock()) into.push_back(std::move(block));
-  }
 }
 
 FreeSpace::RangeId FreeSpace::fresh_id() {

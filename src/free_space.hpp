@@ -10,7 +10,8 @@
 //   4. A `whole` segment is one range, cut to its exact size, which serves what needs at least four fifths of it.
 //   5. A range has a fresh generation each time it is taken: its id and the number of its lives. An id whose lives are
 //      used up is never used again.
-//   6. A range is clean as long as no byte of it has been in a live range since its segment was added.
+//   6. A live range has holders: each of its blocks, and who took it without one. It is given back by the last of them.
+//   7. A range is clean as long as no byte of it has been in a live range since its segment was added.
 // Bookkeeping only: no locks, no system calls, nothing of the segments' memory is touched. Its owner guards it.
 #pragma once
 
@@ -44,7 +45,8 @@ class FreeSpace {
   RangeId take(std::size_t bytes);
   // As take(), for when no segment can be added: small and medium ranges also come from each other's segments.
   RangeId take_anywhere(std::size_t bytes);
-  void give(RangeId id) noexcept;                              // it becomes cached
+  void share(RangeId id) noexcept { ++ranges_[id].holders; }   // a live range, which has one holder when it is taken
+  void give(RangeId id) noexcept;                              // by each holder; with the last it becomes cached
   void keep(RangeId id) noexcept { ranges_[id].kept = true; }  // a live range: give() leaves it live
   void merge() noexcept;  // cached ranges of shared segments become raw, and one with their raw neighbours
 
@@ -58,13 +60,21 @@ class FreeSpace {
   std::uint64_t offset(RangeId id) const noexcept { return ranges_[id].offset; }
   std::size_t capacity(RangeId id) const noexcept { return static_cast<std::size_t>(ranges_[id].capacity); }
   bool clean(RangeId id) const noexcept { return ranges_[id].clean; }  // of a live range: it was when it was taken
+  // Whether it is held by who can do without a block.
+  bool tenanted(RangeId id) const noexcept { return ranges_[id].tenanted; }
+  void set_tenanted(RangeId id, bool tenanted) noexcept { ranges_[id].tenanted = tenanted; }
+  bool shared(RangeId id) const noexcept { return ranges_[id].holders > 1; }
   std::weak_ptr<Block>& block(RangeId id) noexcept { return ranges_[id].block; }
-  const std::weak_ptr<Block>& block(RangeId id) const noexcept { return ranges_[id].block; }
 
   RangeId with_generation(std::uint64_t generation) const noexcept;        // live, or none
   RangeId at(std::uint32_t segment, std::uint64_t offset) const noexcept;  // live, or none
 
-  void append_live(std::vector<std::shared_ptr<Block>>& into) const;  // blocks; has room for live_ranges() more
+  template <class Function>
+  void for_each_live(Function function) const {
+    for (std::size_t id = 0; id < ranges_.size(); ++id) {
+      if (ranges_[id].state == State::live) function(static_cast<RangeId>(id));
+    }
+  }
 
   std::uint64_t live_ranges() const noexcept { return live_ranges_; }
   std::uint64_t bytes_live() const noexcept { return bytes_live_; }
@@ -84,9 +94,11 @@ class FreeSpace {
     RangeId after = none;
     RangeId previous = none;  // in its free list
     RangeId next = none;
+    std::uint32_t holders = 0;
     std::uint16_t list = 0;
     State state = State::unused;
     bool kept = false;
+    bool tenanted = false;
     bool clean = false;
   };
   struct Space {

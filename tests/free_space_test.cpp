@@ -112,6 +112,25 @@ TEST(FreeSpace, AKeptRangeIsNeverFreeAgain) {
   EXPECT_FALSE(space.idle(0));
 }
 
+TEST(FreeSpace, ASharedRangeIsFreeWhenAllHaveGivenItBack) {
+  FreeSpace space;
+  space.add_segment(0, 4096, Kind::small);
+  const auto range = space.take(4096);
+  const auto generation = space.generation(range);
+  EXPECT_FALSE(space.shared(range));
+  space.share(range);
+  EXPECT_TRUE(space.shared(range));
+  space.give(range);
+  EXPECT_FALSE(space.shared(range));
+  EXPECT_EQ(space.with_generation(generation), range);
+  EXPECT_EQ(space.take(64), FreeSpace::none);
+  space.give(range);
+  EXPECT_TRUE(space.idle(0));
+  EXPECT_EQ(space.with_generation(generation), FreeSpace::none);
+  EXPECT_EQ(space.take(4096), range);
+  EXPECT_FALSE(space.shared(range));
+}
+
 TEST(FreeSpace, InNeedSmallAndMediumShareSegments) {
   FreeSpace space;
   space.add_segment(0, mebibyte, Kind::medium);
