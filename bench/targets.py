@@ -104,7 +104,7 @@ TARGETS = [
            _ratio(_time("array/scalar_over"), _time(f"array/allocate_pass_drop/{MIB}"))),
     Target("the same, growth in segments", "at most", 0, "", _of(f"array/allocate_pass_drop/{MIB}", "grown")),
     *(Target(f"numpy in the worker, a*2+b of {text}, over its speed outside", "at least", 0.97, "x",
-             _ratio(_time(f"numpy/outside/{size}"), _time(f"numpy/inside/{size}")))
+             _of(f"numpy/by_turns/{size}", "outside_over_inside"))
       for text, size in (("8 KiB", 8 * KIB), ("64 KiB", 64 * KIB), ("1 MiB", MIB), ("8 MiB", 8 * MIB),
                          ("80 MB", 80_000_000))),
     Target("worker start to first answer, beyond bare `python3 -c pass`", "at most", 15, "ms",
