@@ -1,5 +1,7 @@
 #include "numpy_memory.hpp"
 
+#include "freed_memory.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -45,7 +47,12 @@ class Births {
       : own_(own), arena_(std::move(arena)), threshold_(std::max(threshold, least_threshold)) {}
 
   void* allocate(std::size_t size) noexcept {
-    void* data = size > threshold_ ? born(size, arena_->offer(size, true)) : nullptr;
+    void* data = nullptr;
+    if (size > threshold_) {
+      data = born(size, arena_->offer(size, true));
+    } else if (size > least_threshold) {
+      data = take_freed(size);
+    }
     return data != nullptr ? data : own_.allocate(own_.context, size);
   }
 
@@ -71,7 +78,8 @@ class Births {
   }
 
   void release(void* data, std::size_t size) noexcept {
-    if (!may_be_ours(data) || !forget(data)) own_.release(own_.context, data, size);
+    if (may_be_ours(data) && forget(data)) return;
+    if (size <= least_threshold || size > threshold_ || !keep_freed(data, size)) own_.release(own_.context, data, size);
   }
 
   void lock() { mutex_.lock(); }

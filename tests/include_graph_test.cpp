@@ -55,7 +55,7 @@ const std::vector<Layer>& layers() {
        {"call_table", "session", "session_lead", "session_output", "session_parts", "session_receive", "session_wait"}},
       {"extension",
        {"python_ext/as_object", "python_ext/block_watch", "python_ext/call_arguments", "python_ext/code_cache",
-        "python_ext/conversion", "python_ext/failure", "python_ext/from_wire", "python_ext/greeting",
+        "python_ext/conversion", "python_ext/failure", "python_ext/freed_memory", "python_ext/from_wire", "python_ext/greeting",
         "python_ext/host_callable", "python_ext/host_iterator", "python_ext/host_reference", "python_ext/interrupt",
         "python_ext/mapped_segment",
         "python_ext/module", "python_ext/names", "python_ext/ndarray", "python_ext/numpy_api",

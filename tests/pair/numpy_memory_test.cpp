@@ -140,6 +140,24 @@ TEST_F(NumpyBorn, AreRecycledWhenNobodyHoldsThem) {
   EXPECT_LE(segments(), warm + 1);
 }
 
+TEST_F(NumpyBorn, AreLentAgainAndAgain) {
+  py.exec("a = np.arange(5_000.)\nfirst = a.__array_interface__['data']");
+  const auto live = py.eval<std::uint64_t>("py4cpp.stats()['live_blocks']");
+  const auto before = copied();
+  for (int i = 0; i < 200; ++i) {
+    const auto a = py.eval<Array<double>>("a");
+    EXPECT_EQ(a.view()(4'999), 4'999.0 + i);
+    if (i % 2 == 0) {
+      const auto again = py.eval<Array<double>>("a[10:]");
+      EXPECT_EQ(again.view()(4'989), 4'999.0 + i);
+    }
+    py.exec("a += 1");
+  }
+  EXPECT_EQ(copied(), before);
+  EXPECT_EQ(py.eval<std::uint64_t>("py4cpp.stats()['live_blocks']"), live);
+  EXPECT_TRUE(py.eval<bool>("a.__array_interface__['data'] == first"));
+}
+
 TEST_F(NumpyBorn, ResizedInPlaceLeaveTheOtherSideWhatItHolds) {
   py.exec("a = np.arange(5_000.)\nfirst = a.__array_interface__['data']");
   const auto a = py.eval<Array<double>>("a");
