@@ -150,10 +150,11 @@ TEST(SessionStream, WhatIsAbandonedIsDiscardedToItsEnd) {
 
 TEST(SessionStream, WhatHasArrivedOutlivesTheSession) {
   Pair pair;
-  std::atomic<bool> ended{false};
+  std::atomic<bool> sent{false}, ended{false};
   pair.host.on("two of three", [&](ValueReader&, ValueWriter&) {
     for (std::int64_t i = 1; i < 3; ++i) pair.host.session->reply(pair.host.session->current(), integer(i), true);
     pair.host.session->service();
+    sent = true;
     eventually([&] { return ended.load(); });
   });
   teach_counting(pair);
@@ -161,6 +162,7 @@ TEST(SessionStream, WhatHasArrivedOutlivesTheSession) {
   Stream call;
   pair.worker.start(call, "two of three");
   EXPECT_EQ(pair.worker.session->wait(call, std::nullopt), Session::Outcome::answered);
+  eventually([&] { return sent.load(); });
   while (pair.worker.ask("count", {1}) != 1) continue;  // behind both
   pair.worker.session->close("the test");
   ended = true;
