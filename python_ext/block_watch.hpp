@@ -1,12 +1,12 @@
-// Whether shared memory is still in use in this process, without keeping it. Needs the GIL.
+// Which blocks of shared memory are still in use in this process, without keeping them. Needs the GIL.
 #pragma once
 
 #include "refs.hpp"
 
 namespace py4cpp {
 
-// watch(block) -> a py4cpp._native.BlockWatch, whose alive() tells whether anything still refers to the block's bytes.
-// `block` is the base of an array in shared memory that came from C++. METH_O.
-PyObject* native_watch(PyObject* module, PyObject* block) noexcept;
+// py4cpp._native.BlockWatch(): add(batch) watches the block that the arrays of the dict lie in, which came from C++;
+// alive() -> how many of those added are still in use. The type, made at first use. Throws PythonRaised.
+PyTypeObject* block_watch_type();
 
 }  // namespace py4cpp

@@ -220,7 +220,6 @@ PyMethodDef methods[] = {
     {"empty", as_method(native_empty), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},
     {"is_shared", native_is_shared, METH_O, "Whether this is an array in memory that C++ can share."},
-    {"watch", native_watch, METH_O, nullptr},
     {"segment_of", native_segment_of, METH_O, nullptr},
     {"send_soon", native_send_soon, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -243,6 +242,7 @@ extern "C" __attribute__((visibility("default"))) PyObject* PyInit__native() {
     add("HostReference", host_reference_type());
     add("HostCallable", host_callable_type());
     add("HostIterator", host_iterator_type());
+    add("BlockWatch", block_watch_type());
     checked(PyModule_AddStringConstant(module.get(), "version", version));
     return module;
   });

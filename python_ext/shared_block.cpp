@@ -98,12 +98,8 @@ std::shared_ptr<Block> exported_block(const std::byte* address) noexcept {
 }
 
 std::shared_ptr<Block> block_of(PyObject* exporter) {
-  Py_buffer bytes;
-  checked(PyObject_GetBuffer(exporter, &bytes, PyBUF_SIMPLE));
-  auto block = exported_block(static_cast<const std::byte*>(bytes.buf));
-  PyBuffer_Release(&bytes);
-  if (!block) raise_python(PyExc_ValueError, "this is no block of shared memory");
-  return block;
+  if (Py_TYPE(exporter) != type()) raise_python(PyExc_ValueError, "this is no block of shared memory");
+  return self_of(exporter)->block;
 }
 
 }  // namespace py4cpp

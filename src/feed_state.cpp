@@ -1,7 +1,5 @@
 #include "feed_state.hpp"
 
-#include "arena.hpp"
-
 #include <py4cpp/error.hpp>
 
 #include <algorithm>
@@ -11,10 +9,6 @@
 namespace py4cpp {
 
 namespace {
-
-constexpr std::size_t alignment = 64;
-
-std::size_t aligned(std::size_t size) { return (size + alignment - 1) / alignment * alignment; }
 
 std::string in_quotes(const std::string& name) { return "'" + name + "'"; }
 
@@ -38,36 +32,23 @@ void check(const std::vector<FeedArray>& arrays, const FeedOptions& options) {
 
 }  // namespace
 
-struct FeedState::ReturnSlot {
-  std::weak_ptr<FeedState> feed;
-  std::shared_ptr<Block> block;
-  std::size_t slot;
-
-  void operator()(Block*) noexcept {
-    block.reset();
-    if (const auto living = feed.lock()) living->slot_is_free(slot);
-  }
-};
-
 FeedState::FeedState(const std::shared_ptr<Worker>& worker, std::vector<FeedArray> arrays, FeedOptions options)
     : worker_(worker), arrays_(std::move(arrays)), options_(std::move(options)) {
   check(arrays_, options_);
   rows_ = arrays_[0].shape[0];
-  std::size_t size = 0;
-  for (const FeedArray& array : arrays_) {
-    offsets_.push_back(size);
-    size += aligned(Layout::row_major(array.dtype, array.shape).nbytes());
-  }
   for (std::size_t slot = 0; slot < options_.slots; ++slot) {
-    slots_.push_back(process_arena()->allocate(size));
+    slots_.push_back(std::make_shared<FeedSlot>(slot, arrays_));
     free_.push_back(options_.slots - 1 - slot);
   }
+  waiting_.set_capacity(1);
+  published_.set_capacity(options_.slots);
 }
 
 // ---- slots
 
-std::shared_ptr<Block> FeedState::tracked(std::size_t slot) {
-  return {slots_[slot].get(), ReturnSlot{weak_from_this(), slots_[slot], slot}};
+FeedSlot& FeedState::slot_of(const Block& block) const noexcept {
+  const auto is_its = [&](const auto& slot) { return slot->block() == &block; };
+  return **std::find_if(slots_.begin(), slots_.end(), is_its);
 }
 
 void FeedState::slot_is_free(std::size_t slot) noexcept {
@@ -102,7 +83,7 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
   const std::size_t slot = free_.back();
   free_.pop_back();
   lock.unlock();
-  return Batch(shared_from_this(), tracked(slot));
+  return Batch(shared_from_this(), slots_[slot]->use(weak_from_this()));
 }
 
 // Reading, if no other thread does: what frees a slot is what Python sends.
@@ -110,6 +91,7 @@ bool FeedState::wait(Lock& lock, Deadline deadline) {
   auto worker = worker_.lock();
   if (!worker) throw_died();
   Waiting look{false};
+  if (waiting_.full()) waiting_.set_capacity(2 * waiting_.capacity());
   waiting_.push_back(&look);
   lock.unlock();
   std::exception_ptr error;
@@ -121,7 +103,7 @@ bool FeedState::wait(Lock& lock, Deadline deadline) {
   }
   worker.reset();  // its end may free slots, if this was its last owner: without the lock
   lock.lock();
-  std::erase(waiting_, &look);
+  waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), &look), waiting_.end());
   if (error) std::rethrow_exception(error);
   const auto ended = [&] { return worker_ended_; };
   if (!open && deadline) return ended_.wait_until(lock, *deadline, ended);
@@ -150,12 +132,7 @@ void FeedState::nudge() const noexcept {
 
 AnyArray FeedState::array(const std::shared_ptr<Block>& block, std::string_view name) const {
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
-    if (arrays_[i].name != name) continue;
-    ArrayState state;
-    state.layout = Layout::row_major(arrays_[i].dtype, arrays_[i].shape);
-    state.data = block->data() + offsets_[i];
-    state.block = block;
-    return AnyArray(std::make_shared<const ArrayState>(std::move(state)));
+    if (arrays_[i].name == name) return slot_of(*block).array(i, block);
   }
   std::string known;
   for (const FeedArray& array : arrays_) known += (known.empty() ? "" : ", ") + in_quotes(array.name);
@@ -199,7 +176,7 @@ void FeedState::close() noexcept {
 }
 
 void FeedState::fail(std::exception_ptr error) noexcept {
-  std::deque<Published> dropped;  // after the lock
+  Queue dropped;  // after the lock
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || error_) return;
@@ -212,7 +189,7 @@ void FeedState::fail(std::exception_ptr error) noexcept {
 }
 
 void FeedState::worker_ended() noexcept {
-  std::deque<Published> dropped;
+  Queue dropped;
   std::shared_ptr<OwedAnswer> unanswered;
   std::vector<std::unique_ptr<OwedAnswer>> keepers;
   {
@@ -243,24 +220,21 @@ void FeedState::call_ended(const std::exception_ptr& error) noexcept {
 
 // ---- batches
 
-void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) {
-  {
-    const std::lock_guard lock(mutex_);
-    check_open();
-    published_.push_back({std::move(block), rows});
-    ++stats_.published;
-  }
-  answer_keepers(false);
-  send();
-}
+void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) { queue({std::move(block), rows}); }
 
-void FeedState::end_epoch() {
+void FeedState::end_epoch() { queue({}); }
+
+void FeedState::queue(Published published) {
+  bool is_kept = false;
   {
     const std::lock_guard lock(mutex_);
     check_open();
-    published_.emplace_back();
+    if (published_.full()) published_.set_capacity(2 * published_.capacity());  // with ends of epochs between batches
+    if (published.block) ++stats_.published;
+    published_.push_back(std::move(published));
+    is_kept = !keepers_.empty();
   }
-  answer_keepers(false);
+  if (is_kept) answer_keepers(false);
   send();
 }
 
@@ -319,7 +293,7 @@ void FeedState::send() noexcept {
       ++sent_;
       lock.unlock();
       try {
-        stream->more(value_of(next));
+        send(*stream, next);
       } catch (...) {
         stream->exception(std::current_exception());
         lock.lock();
@@ -333,20 +307,9 @@ void FeedState::send() noexcept {
   sending_ = false;
 }
 
-Value FeedState::value_of(const Published& published) const {
-  if (!published.block) return Value();
-  std::vector<std::pair<Value, Value>> items;
-  for (std::size_t i = 0; i < arrays_.size(); ++i) {
-    ArrayState state;
-    Shape shape = arrays_[i].shape;
-    shape[0] = published.rows;
-    state.layout = Layout::row_major(arrays_[i].dtype, std::move(shape));
-    state.data = published.block->data() + offsets_[i];
-    state.block = published.block;
-    items.emplace_back(Value::make(std::string_view(arrays_[i].name)),
-                       Value(AnyArray(std::make_shared<const ArrayState>(std::move(state)))));
-  }
-  return Value(Dict(std::move(items)));
+void FeedState::send(OwedAnswer& stream, const Published& published) const {
+  if (!published.block) return stream.more(Value());
+  stream.more(slot_of(*published.block).arrays(published.rows), published.block);
 }
 
 FeedStats FeedState::stats() const {

@@ -2,27 +2,29 @@
 // one call that Python makes when it begins to read, and that has a batch as each of its answers. So a batch costs one
 // message there, and one back when Python lets go of it.
 //
-//   1. A slot is in use from acquire() until the last owner of its tracked block is gone: the Batch, the queue, an
-//      array of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more
+//   1. A slot is in use from acquire() until the last owner of its block is gone (feed_slot.hpp): the Batch, the queue,
+//      an array of the user's, or the session's ledger, which holds what Python has borrowed. So there are never more
 //      batches under way than slots.
 //   2. Batches are sent in the order in which they were published: by one thread at a time, the first that finds
 //      something to send and nobody who does so.
 //   3. A thread that waits in acquire() waits in the session: it reads what frees a slot itself, if no other does.
-//   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: a tracked block may die
-//      under the session's lock.
+//   4. Nothing is answered, and nothing of the user's runs, under mutex_, which is a leaf: the last owner of a
+//      slot's block may go under the session's lock.
+//   5. A steady feed takes no memory in this process.
 #pragma once
 
-#include "block.hpp"
 #include "deferred_callable.hpp"
+#include "feed_slot.hpp"
 #include "followed_object.hpp"
 #include "worker.hpp"
 
 #include <py4cpp/feed.hpp>
 
+#include <boost/circular_buffer.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -32,7 +34,7 @@
 
 namespace py4cpp {
 
-class FeedState final : public EndWatcher, public std::enable_shared_from_this<FeedState> {
+class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::enable_shared_from_this<FeedState> {
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
@@ -66,12 +68,12 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
     std::shared_ptr<Block> block;  // null: an epoch ends here
     std::size_t rows = 0;
   };
-  struct ReturnSlot;  // the deleter of a tracked block
+  using Queue = boost::circular_buffer<Published>;
   using Lock = std::unique_lock<std::mutex>;
   using Waiting = std::atomic<bool>;  // set when a thread that waits in acquire() is to look again
 
-  std::shared_ptr<Block> tracked(std::size_t slot);
-  void slot_is_free(std::size_t slot) noexcept;
+  void slot_is_free(std::size_t slot) noexcept override;
+  FeedSlot& slot_of(const Block& block) const noexcept;
   void check_open() const;
   void check_reader() const;
   [[noreturn]] void throw_died() const;
@@ -81,21 +83,21 @@ class FeedState final : public EndWatcher, public std::enable_shared_from_this<F
   void nudge() const noexcept;
   void answer_keepers(bool in_vain) noexcept;
   void send() noexcept;
-  Value value_of(const Published& published) const;
+  void queue(Published published);
+  void send(OwedAnswer& stream, const Published& published) const;
 
   const std::weak_ptr<Worker> worker_;
   const std::vector<FeedArray> arrays_;
   const FeedOptions options_;
-  std::size_t rows_ = 0;              // of a full batch
-  std::vector<std::size_t> offsets_;  // of the arrays in a slot, bytes
-  std::vector<std::shared_ptr<Block>> slots_;
+  std::size_t rows_ = 0;  // of a full batch
+  std::vector<std::shared_ptr<FeedSlot>> slots_;
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;  // once worker_ended_ is true
   // Guarded by mutex_:
   std::vector<std::size_t> free_;
-  std::deque<Waiting*> waiting_;  // longest first; each once, until it is set
-  std::deque<Published> published_;
+  boost::circular_buffer<Waiting*> waiting_;  // longest first; each once, until it is set
+  Queue published_;
   std::shared_ptr<OwedAnswer> stream_;                // null while Python hasn't asked
   bool sending_ = false;                              // a thread is
   std::uint64_t sent_ = 0;                            // batches and ends of epochs

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <memory_resource>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -73,6 +74,7 @@ class BlockLedger::Book : public std::enable_shared_from_this<Book> {
     std::weak_ptr<Segment> segment;
   };
   using Segments = std::unordered_map<Key, Mapped, KeyHash>;
+  using LentBlocks = std::pmr::unordered_map<Key, Lent, KeyHash>;
 
   // With mutex_ held:
   std::shared_ptr<BorrowedBlock> first_borrow(const BlockPlace& place);
@@ -82,7 +84,7 @@ class BlockLedger::Book : public std::enable_shared_from_this<Book> {
   // Without:
   void ended(const BorrowedBlock& block) noexcept;
   void run_hook() noexcept;
-  void bequeath(const std::unordered_map<Key, Lent, KeyHash>& lent) noexcept;
+  void bequeath(const LentBlocks& lent) noexcept;
   static void adopt(const ArenaId& peer, std::optional<Lease> lease, Segments& segments) noexcept;
 
   const std::shared_ptr<Arena> own_;
@@ -93,7 +95,8 @@ class BlockLedger::Book : public std::enable_shared_from_this<Book> {
   // Guarded by mutex_:
   std::optional<ArenaId> peer_;
   std::optional<Lease> peer_lease_;
-  std::unordered_map<Key, Lent, KeyHash> lent_;
+  std::pmr::unsynchronized_pool_resource lent_entries_;  // keeps their memory: what is lent over and over takes none
+  LentBlocks lent_{&lent_entries_};
   std::unordered_map<Key, Borrowed, KeyHash> borrowed_;
   Segments segments_;
   std::vector<Release> releases_;  // its capacity covers every living borrowed block: destructors never allocate
@@ -273,7 +276,7 @@ void BlockLedger::Book::on_release(std::function<void()> hook) {
 
 void BlockLedger::Book::close(bool peer_is_dead) noexcept {
   if (!made_in_.same_process()) return;
-  std::unordered_map<Key, Lent, KeyHash> lent;
+  std::optional<LentBlocks> lent;  // nobody else uses its memory once this is closed
   Segments segments;
   std::optional<Lease> lease;
   std::shared_ptr<const std::function<void()>> hook;  // destroyed without the lock, as everything here
@@ -281,19 +284,19 @@ void BlockLedger::Book::close(bool peer_is_dead) noexcept {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     closed_ = true;
-    lent.swap(lent_);
+    lent.emplace(std::move(lent_));
     segments.swap(segments_);
     lease = std::exchange(peer_lease_, std::nullopt);
     releases_.clear();
     pending_.store(false, std::memory_order_release);
     hook.swap(hook_);
   }
-  if (!peer_is_dead) return bequeath(lent);
-  lent.clear();
+  if (!peer_is_dead) return bequeath(*lent);
+  lent->clear();
   if (peer_) adopt(*peer_, std::move(lease), segments);
 }
 
-void BlockLedger::Book::bequeath(const std::unordered_map<Key, Lent, KeyHash>& lent) noexcept {
+void BlockLedger::Book::bequeath(const LentBlocks& lent) noexcept {
   for (const auto& [key, entry] : lent) {
     if (same_arena(entry.block->place().arena, own_->id())) own_->bequeath(*entry.block);
   }

@@ -248,7 +248,8 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void lead(Lock& lock, Waiter& me, Deadline deadline) noexcept;
   void read_held(Lock& lock, Waiter& me) noexcept;
   void read_once(Lock& lock, Waiter& me, Spin* spinning) noexcept;
-  Channel::Arrival read_some(bool more, bool writing, Deadline deadline) noexcept;
+  Channel::Arrival read_some(Spin& spinning, bool more, bool writing, Deadline deadline) noexcept;
+  Spin& spin_of(const Waiter& me) noexcept;
   Channel::Arrival spin(Spin& spin, std::chrono::nanoseconds budget) noexcept;
   Channel::Arrival look_up(bool reading, bool writing, Deadline deadline) noexcept;
   Channel::Arrival receive() noexcept;
@@ -332,6 +333,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   bool batching_ = false;                              // something was left to it since service_on_time() looked last
 
   Spin spin_;                      // used by the leader only, without the lock
+  Spin stream_spin_;               // likewise, while it waits for one of many answers, or for what one of them frees
   Spin held_spin_;                 // likewise, while it holds the interpreter
   const char* read_failure_ = "";  // likewise: why nothing more can be read, other than that the other side has ended
 
@@ -347,6 +349,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   unsigned printer_waits_ = 0;  // waits of the printing thread, one within the other
   std::condition_variable printed_;
   ReleaseBatch sending_;
+  std::vector<BlockLedger::Release> released_blocks_;  // on their way into that
   MessageBuilder release_builder_;
   MessageBuilder builder_;  // of all other messages but those of calls
 

@@ -86,7 +86,7 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
     polling_ = true;
     lock.unlock();
     const bool more = arrival == Channel::Arrival::bytes;  // likely: a read takes only so much
-    arrival = reading ? read_some(more, writing, deadline) : look_up(false, writing, deadline);
+    arrival = reading ? read_some(spin_of(me), more, writing, deadline) : look_up(false, writing, deadline);
     lock.lock();
     if (!polling_) {  // wake_ was written to
       std::uint64_t wakes = 0;
@@ -99,13 +99,18 @@ void Session::lead(Lock& lock, Waiter& me, Deadline deadline) noexcept {
 }
 
 // Without the lock: spins a little for something to read, then blocks until something can be read or written.
-Channel::Arrival Session::read_some(bool more, bool writing, Deadline deadline) noexcept {
-  if (const auto budget = spin_.budget(); budget.count() > 0) {
-    if (const auto arrival = spin(spin_, budget); arrival != Channel::Arrival::nothing) return arrival;
+Channel::Arrival Session::read_some(Spin& spinning, bool more, bool writing, Deadline deadline) noexcept {
+  if (const auto budget = spinning.budget(); budget.count() > 0) {
+    if (const auto arrival = spin(spinning, budget); arrival != Channel::Arrival::nothing) return arrival;
   } else if (more) {
     if (const auto arrival = receive(); arrival != Channel::Arrival::nothing) return arrival;
   }
   return look_up(true, writing, deadline);
+}
+
+Spin& Session::spin_of(const Waiter& me) noexcept {
+  const bool in_stream = me.call != nullptr ? me.call->many_ : me.stop != nullptr;
+  return in_stream ? stream_spin_ : spin_;
 }
 
 Channel::Arrival Session::spin(Spin& spin, std::chrono::nanoseconds budget) noexcept {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -28,6 +29,7 @@
 namespace py4cpp {
 
 class AsyncCall;
+struct NamedArray;
 
 class Worker final : public AsyncPeer,
                      private Session::Side,
@@ -75,6 +77,7 @@ class Worker final : public AsyncPeer,
   Session::Outcome ask(Session::Call& call, const Request& request, Session::Deadline limit, Held& held);
   void answer(std::uint64_t id, const Value& value, bool more = false);
   void answer(std::uint64_t id, const std::exception_ptr& exception);
+  void answer_more(std::uint64_t id, std::span<const NamedArray> arrays, const std::shared_ptr<Block>& block);
   [[noreturn]] void throw_died(std::string what = {});
   [[noreturn]] static void throw_foreign(Peer& peer);
   [[noreturn]] void give_up(Session::Call& call, Held held);

@@ -34,6 +34,9 @@ class Worker::Answer final : public OwedAnswer {
   void more(const Value& value) noexcept override {
     give([&](Worker& worker) { worker.answer(id_, value, true); });
   }
+  void more(std::span<const NamedArray> arrays, const std::shared_ptr<Block>& block) noexcept override {
+    give([&](Worker& worker) { worker.answer_more(id_, arrays, block); });
+  }
   void value(const Value& value) noexcept override {
     give([&](Worker& worker) { worker.answer(id_, value); });
   }
@@ -97,6 +100,19 @@ void Worker::answer(std::uint64_t id, const Value& value, bool more) {
   encode(value, *writing, *this, &held);
   hold(held_answers_, id, std::move(held));
   session_->reply(id, *writing, more);
+  writing.sent();
+}
+
+// Without a Value between them and the message: a feed's batches are many.
+void Worker::answer_more(std::uint64_t id, std::span<const NamedArray> arrays, const std::shared_ptr<Block>& block) {
+  Writing writing(*this);
+  writing->begin(wire::Kind::dict, arrays.size());
+  for (const NamedArray& array : arrays) {
+    writing->string(array.name);
+    writing->array(array.layout, array.data, true, block);
+    count_array(true, array.layout.nbytes());
+  }
+  session_->reply(id, *writing, true);
   writing.sent();
 }
 

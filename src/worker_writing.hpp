@@ -25,6 +25,7 @@ class Worker::Writing {
   Writing& operator=(const Writing&) = delete;
 
   ValueWriter& operator*() noexcept { return *writer_; }
+  ValueWriter* operator->() noexcept { return writer_.get(); }
   void sent() noexcept { sent_ = true; }
 
  private:

@@ -66,7 +66,7 @@ const std::vector<Layer>& layers() {
        {"async_call", "attendant", "chain", "continuation", "deferred_callable", "elastic_executor",
         "followed_object", "function", "future", "guards", "python", "worker", "worker_side", "worker_writing"}},
       {"feed",
-       {"collect", "feed", "feed_state"}},
+       {"collect", "feed", "feed_slot", "feed_state"}},
       {"everything",
        {"py4cpp"}},
       {"bind",

@@ -27,7 +27,7 @@ struct Config {
   std::uint64_t inline_limit = 8192;                // bytes; larger arrays go through shared memory
   std::uint64_t shared_memory_limit = 0;            // bytes this process may hold; 0: what /dev/shm has
   std::uint64_t cache_limit = automatic;            // bytes of freed segments kept warm
-  std::chrono::microseconds spin{20};               // reading before blocking; 0: block at once
+  std::chrono::microseconds spin{20};               // reading before blocking, in a feed thrice; 0: block at once
   std::chrono::milliseconds timeout{0};             // of one call; 0: none
   std::chrono::milliseconds start_timeout{30'000};  // 0: none
   std::chrono::milliseconds stop_timeout{5'000};    // until SIGTERM, then SIGKILL; 0: none

@@ -2,7 +2,6 @@
 
 import gc
 import threading
-from collections import deque
 
 from . import _native
 
@@ -21,7 +20,7 @@ class Feed:
         self._in_turn = threading.Lock()  # one loop at a time waits: what comes is looked at in order
         self._batches = None  # the answers of take()
         self._taken = 0  # of them
-        self._given = deque()  # what became of the batches: watches of their blocks
+        self._given = _native.BlockWatch()  # what became of the batches
         self._loops = 0
         self._waiting = 0
         self._change = 0  # odd: the last loop was left before its end
@@ -35,22 +34,8 @@ class Feed:
     def __repr__(self):
         return f"<py4cpp feed {self.name!r}>" if self.name else "<py4cpp feed>"
 
-    def _next(self, epoch):
-        """The next batch, None where the epoch ends."""
-        if self._ended(epoch):
-            return None
-        self._check_room()
-        self._waiting += 1
-        try:
-            with self._in_turn:
-                return None if self._ended(epoch) else self._take_turn()
-        finally:
-            self._waiting -= 1
-
-    def _ended(self, epoch):
-        return self._closed or epoch != self._epoch
-
     def _take_turn(self):
+        """The next batch, None where the epoch ends."""
         if self._batches is None:
             self._batches = self._take.start()
         try:
@@ -61,16 +46,16 @@ class Feed:
             self._batches = None
             raise
         self._taken += 1
-        if batch is None:
-            self._epoch += 1
-        elif batch is False:
-            self._batches = None
-            self._closed = True
-        else:
+        if batch:
             if self._slots == 2:  # the loop drops the batch before this one only now, and C++ needs its slot
                 _native.send_soon()
-            self._given.append(_native.watch(next(iter(batch.values())).base))
+            self._given.add(batch)
             return batch
+        if batch is None:
+            self._epoch += 1
+        else:
+            self._batches = None
+            self._closed = True
         return None
 
     def _check_room(self):
@@ -88,12 +73,7 @@ class Feed:
             )
 
     def _stuck(self):
-        if len(self._given) >= self._slots:
-            for _ in range(len(self._given)):  # in place: other loops add to it meanwhile
-                watch = self._given.popleft()
-                if watch.alive():
-                    self._given.append(watch)
-        return len(self._given) >= self._slots and self._waiting >= self._loops - 1
+        return self._given.alive() >= self._slots and self._waiting >= self._loops - 1
 
     def _entered(self):
         self._loops += 1
@@ -121,10 +101,21 @@ class _Batches:
     def __iter__(self):
         return self
 
-    def __next__(self):
-        if self._feed is None:
+    def __next__(self):  # short: between two batches all of it comes from slow caches
+        feed = self._feed
+        if feed is None:
             raise StopIteration
-        batch = self._feed._next(self._epoch)
+        batch = None
+        if self._epoch == feed._epoch and not feed._closed:
+            if feed._given.alive() >= feed._slots:
+                feed._check_room()
+            feed._waiting += 1
+            try:
+                with feed._in_turn:
+                    if self._epoch == feed._epoch and not feed._closed:
+                        batch = feed._take_turn()
+            finally:
+                feed._waiting -= 1
         if batch is None:
             self._end()
             raise StopIteration

@@ -7,6 +7,10 @@ def read_all(feed):
     return [float(batch["x"].sum()) for batch in feed]
 
 
+def count(feed):
+    return sum(1 for _ in feed)
+
+
 def rows(feed):
     return [(batch["x"].shape[0], int(batch["label"].sum())) for batch in feed]
 
