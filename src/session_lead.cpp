@@ -13,20 +13,11 @@
 // finds neither leader nor sleeper when it offers the lead says lead_is_free(); one that comes later leads itself.
 #include "session_parts.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
 namespace py4cpp {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-// After so long the other side may be waiting for this very processor: a kernel that wakes a sleeper likes to do that
-// where the waker runs, and in a virtual machine takes idle processors for busy ones.
-constexpr auto alone_on_cpu = 5us;
-
-}  // namespace
 
 void Session::take_lead(Waiter& me) noexcept {
   leader_ = &me;
@@ -114,12 +105,11 @@ Spin& Session::spin_of(const Waiter& me) noexcept {
 }
 
 Channel::Arrival Session::spin(Spin& spin, std::chrono::nanoseconds budget) noexcept {
-  auto arrival = receive();
-  const auto start = Clock::now();
-  for (auto now = start; arrival == Channel::Arrival::nothing && now < start + budget; now = Clock::now()) {
-    if (now > start + alone_on_cpu) sched_yield();
+  auto arrival = Channel::Arrival::nothing;
+  const auto until = Clock::now() + budget;
+  do {
     arrival = receive();
-  }
+  } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
   spin.outcome(arrival != Channel::Arrival::nothing);
   return arrival;
 }
