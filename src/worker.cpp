@@ -26,6 +26,23 @@ constexpr auto death_patience = 5s;  // from a closed channel to the end of the 
 
 wire::Step to_wire(const Step& step) { return {static_cast<wire::Op>(step.op), step.positional, step.named}; }
 
+// A request's, as they travel.
+class WireSteps {
+ public:
+  explicit WireSteps(std::span<const Step> steps) : count_(steps.size()) {
+    if (count_ > few_.size()) many_.resize(count_);
+    std::transform(steps.begin(), steps.end(), count_ > few_.size() ? many_.data() : few_.data(), to_wire);
+  }
+  operator std::span<const wire::Step>() const noexcept {
+    return {count_ > few_.size() ? many_.data() : few_.data(), count_};
+  }
+
+ private:
+  std::array<wire::Step, 4> few_;
+  std::vector<wire::Step> many_;
+  std::size_t count_;
+};
+
 Followed followed_in(const Request& request) {
   Followed found;
   for (const Value& value : request.values) {
@@ -169,54 +186,27 @@ void Worker::check_usable() const {
   }
 }
 
-namespace {
-
-// A request's, as they travel.
-class WireSteps {
- public:
-  explicit WireSteps(std::span<const Step> steps) : count_(steps.size()) {
-    if (count_ > few_.size()) many_.resize(count_);
-    std::transform(steps.begin(), steps.end(), count_ > few_.size() ? many_.data() : few_.data(), to_wire);
-  }
-  operator std::span<const wire::Step>() const noexcept {
-    return {count_ > few_.size() ? many_.data() : few_.data(), count_};
-  }
-
- private:
-  std::array<wire::Step, 4> few_;
-  std::vector<wire::Step> many_;
-  std::size_t count_;
-};
-
-}  // namespace
-
-void Worker::start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held) {
+// Hands the request, encoded, to `send`, which gives it to the session.
+template <class Send>
+auto Worker::send(const Request& request, Held* held, Send send) {
   check_usable();
   Writing writing(*this);
   encode(request, *writing, *this, held);
   try {
-    session_->start(call, WireSteps(request.steps), static_cast<wire::Want>(request.want), keep, *writing, sending);
+    const auto result = send(WireSteps(request.steps), static_cast<wire::Want>(request.want), *writing);
+    writing.sent();
+    return result;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::disconnected) throw_died();
     throw;
   }
-  writing.sent();
 }
 
-// start_call() and the wait for its answer.
-Session::Outcome Worker::ask(Session::Call& call, const Request& request, Session::Deadline limit, Held& held) {
-  check_usable();
-  Writing writing(*this);
-  encode(request, *writing, *this, limit ? &held : nullptr);
-  try {
-    const auto outcome = session_->ask(call, WireSteps(request.steps), static_cast<wire::Want>(request.want),
-                                       request.want == Want::object, *writing, limit);
-    writing.sent();
-    return outcome;
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::disconnected) throw_died();
-    throw;
-  }
+void Worker::start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held) {
+  send(request, held, [&](const WireSteps& steps, wire::Want want, ValueWriter& values) {
+    session_->start(call, steps, want, keep, values, sending);
+    return true;
+  });
 }
 
 Session::Deadline Worker::deadline() const {
@@ -251,7 +241,10 @@ Value Worker::ask(const Request& request) {
   Session::Call call;
   const auto limit = deadline();
   Held held;  // without a limit the caller's arguments outlive the call
-  switch (ask(call, request, limit, held)) {
+  const auto asking = [&](const WireSteps& steps, wire::Want want, ValueWriter& values) {
+    return session_->ask(call, steps, want, request.want == Want::object, values, limit);
+  };
+  switch (send(request, limit ? &held : nullptr, asking)) {
     case Session::Outcome::answered:
       return result_of(call.answer());
     case Session::Outcome::timed_out:

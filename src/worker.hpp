@@ -74,7 +74,8 @@ class Worker final : public AsyncPeer,
   Session::Deadline deadline() const;
   Value result_of(const Message& answer);  // throws what it says
   Value ask(const Request& request);
-  Session::Outcome ask(Session::Call& call, const Request& request, Session::Deadline limit, Held& held);
+  template <class Send>
+  auto send(const Request& request, Held* held, Send send);
   void answer(std::uint64_t id, const Value& value, bool more = false);
   void answer(std::uint64_t id, const std::exception_ptr& exception);
   void answer_more(std::uint64_t id, std::span<const NamedArray> arrays, const std::shared_ptr<Block>& block);
