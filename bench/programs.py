@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # What takes long enough for its figures to be steady.
-_LONG = {"array_cold", "build_cost", "handle", "idle", "py4cl", "system_calls", "text"}
+_LONG = {"array_cold", "build_cost", "handle", "idle", "system_calls", "text"}
 # Not for a quick look: what moves more than 64 MiB, makes a million of something, or waits.
 _LARGE = "-/(67108864|268435456|800000000|80000000|1073741824|4294967296|1000000)(/|$)"
 _QUICK = ["--benchmark_min_time=0", "--benchmark_repetitions=1", f"--benchmark_filter={_LARGE}"]
