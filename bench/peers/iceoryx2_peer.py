@@ -43,7 +43,7 @@ class End:
                 return size
         return None
 
-    def close(self):  # nothing of it is left in /dev/shm
+    def close(self):  # nothing of it is left in /dev/shm but iceoryx2's own lock, of 16 bytes
         self.subscriber.delete()
         self.publisher.delete()
         del self.subscriber, self.publisher, self.services, self.node

@@ -1,7 +1,8 @@
 ;;;; sbcl --script py4cl.lisp DIRECTORY PYTHON SCRATCH SECONDS NAME...: measures py4cl of that directory with that
 ;;;; interpreter, each at least so long, and prints a line "NAME seconds-of-one repetitions" for each.
-;;;; What py4cl depends on: with Quicklisp in the home directory it is got from there. Without, ASDF finds it: Debian's
-;;;; packages (cl-trivial-garbage, cl-ieee-floats ...) where they are, others in the trees that CL_SOURCE_REGISTRY names.
+;;;; What py4cl depends on: with Quicklisp in the home directory it is got from there. Without, ASDF finds it: what is
+;;;; a package of Debian's (cl-trivial-garbage, cl-ieee-floats ...) by itself, the rest in the trees that
+;;;; CL_SOURCE_REGISTRY names (/some/directory//: for all below it).
 ;;;; Both spellings of its functions are known: pycall (digikar99's) and python-call (bendudson's).
 
 (require :asdf)

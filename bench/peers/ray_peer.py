@@ -1,6 +1,7 @@
 """Ray: calls of an actor's method, and arrays through its object store."""
 
 import os
+import tempfile
 
 from measure import SIZES, Suite, skip
 
@@ -21,10 +22,9 @@ class Actor:
         return len(array)
 
 
-def main():
-    suite = Suite()
+def measure(suite, scratch):
     try:
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR", _temp_dir=scratch)
     except Exception as error:  # of a type that says nothing
         skip(f"Ray did not start: {' '.join(str(error).split())}")
     actor = Actor.remote()
@@ -34,6 +34,12 @@ def main():
         suite.add(f"array_over/{size}", lambda array=array: ray.get(actor.take.remote(array)))
     suite.run()
     ray.shutdown()
+
+
+def main():
+    # Its sessions stay there; its processes may still write to them.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
+        measure(Suite(), scratch)
 
 
 if __name__ == "__main__":
