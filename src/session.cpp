@@ -64,10 +64,11 @@ Session::~Session() {
 
 void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
                     const ValueWriter& values, Sending sending) {
-  const RequestMessage message{{next_id(), current(), steps, want, keep}, values};
+  const std::uint64_t under = current();
   check_message_size(values);
 
   Lock lock(mutex_);
+  const RequestMessage message{{next_id(), under, steps, want, keep}, values};
   const bool alone = calls_.size() == 0;
   send(call, keep, message);
   if (sending == Sending::now || alone || channel_->queued() > batch_size) {
@@ -80,10 +81,11 @@ void Session::start(Call& call, std::span<const wire::Step> steps, wire::Want wa
 
 Session::Outcome Session::ask(Call& call, std::span<const wire::Step> steps, wire::Want want, bool keep,
                               ValueWriter& values, Deadline deadline) {
-  const RequestMessage message{{next_id(), current(), steps, want, keep}, values};
+  const std::uint64_t under = current();
   check_message_size(values);
 
   Lock lock(mutex_);
+  const RequestMessage message{{next_id(), under, steps, want, keep}, values};
   send(call, keep, message);
   if (!values.blocks().empty()) {  // the last use of one may be here, and the end of a block calls back
     flush();
@@ -109,7 +111,7 @@ void Session::send(Call& call, bool keep, const RequestMessage& message) {
     call.state_ = Call::State::idle;
     throw;
   }
-  activity_.fetch_add(1, std::memory_order_relaxed);
+  count(activity_);
 }
 
 Session::Outcome Session::wait(Call& call, Deadline deadline) {
@@ -229,7 +231,7 @@ void Session::reply(std::uint64_t id, const ValueWriter& values, bool more) {
   if (closed_) return;
   queue_call(ReplyMessage{id, values, more});
   if (channel_->queued() > answers_size || !more_to_run()) flush();
-  if (more) activity_.fetch_add(1, std::memory_order_relaxed);  // nobody need look after a channel in constant use
+  if (more) count(activity_);  // nobody need look after a channel in constant use
 }
 
 void Session::failure(std::uint64_t id, const std::vector<WireException>& exceptions) {

@@ -281,7 +281,13 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   void discard_unwanted(Lock& lock) noexcept;
 
   // session.cpp
-  std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  // Of what is only written with the lock, and read without: the value before. No locked instruction.
+  static std::uint64_t count(std::atomic<std::uint64_t>& counter) noexcept {
+    const std::uint64_t before = counter.load(std::memory_order_relaxed);
+    counter.store(before + 1, std::memory_order_relaxed);
+    return before;
+  }
+  std::uint64_t next_id() noexcept { return count(next_id_); }
   void send(Call& call, bool keep, const RequestMessage& message);
   template <class Message>
   void queue_call(const Message& message);  // a request or reply

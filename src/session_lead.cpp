@@ -19,6 +19,12 @@ namespace py4cpp {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+constexpr int looks = 4;  // of 250 ns each, between two of 25 ns at the clock: who is in a read sees it soonest
+
+}  // namespace
+
 void Session::take_lead(Waiter& me) noexcept {
   leader_ = &me;
   service_leads_ = false;
@@ -108,7 +114,7 @@ Channel::Arrival Session::spin(Spin& spin, std::chrono::nanoseconds budget) noex
   auto arrival = Channel::Arrival::nothing;
   const auto until = Clock::now() + budget;
   do {
-    arrival = receive();
+    for (int look = 0; look < looks && arrival == Channel::Arrival::nothing; ++look) arrival = receive();
   } while (arrival == Channel::Arrival::nothing && Clock::now() < until);
   spin.outcome(arrival != Channel::Arrival::nothing);
   return arrival;

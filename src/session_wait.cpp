@@ -224,7 +224,7 @@ void Session::block(Lock& lock, Waiter& me, Deadline deadline) noexcept {
   leave(me);
   offer_lead();
   flush();
-  activity_.fetch_add(1, std::memory_order_relaxed);
+  count(activity_);
   if (suspended && has_server_) {
     lock.unlock();
     side_.resume();
