@@ -1,7 +1,8 @@
 // Does numpy run as fast in a worker, where its arrays are born in shared memory, as in a plain Python process? The
 // same code in both, by the size of the operands; the result is read once. Times are taken in Python, around the
-// expression. The two take turns of a millisecond, since a virtual machine is at times half as fast for seconds; and
-// each repetition has a new pair of processes, since where a process happens to have its memory makes some percent.
+// expression. The two take turns of a millisecond on the same processor, since of a virtual machine one is at times
+// half as fast as the other, for seconds; and each repetition has a new pair of processes, since where a process
+// happens to have its memory makes some percent, and another processor.
 #include "latency.hpp"
 #include "plain_python.hpp"
 #include "setup.hpp"
@@ -9,6 +10,8 @@
 #include <algorithm>
 #include <string>
 #include <vector>
+
+#include <sched.h>
 
 namespace py4cpp::bench {
 namespace {
@@ -45,8 +48,34 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+// While it lives, this thread, and the processes that it starts, have one processor: each time the next one.
+class OneProcessor {
+ public:
+  OneProcessor() noexcept {
+    static int next = 0;
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    do {
+      next = (next + 1) % CPU_SETSIZE;
+    } while (!CPU_ISSET(next, &before_));
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(next, &one);
+    pinned_ = sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  ~OneProcessor() {
+    if (pinned_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  OneProcessor(const OneProcessor&) = delete;
+  OneProcessor& operator=(const OneProcessor&) = delete;
+
+ private:
+  cpu_set_t before_{};
+  bool pinned_ = false;
+};
+
 void by_turns(benchmark::State& state) {
   if (!numpy_worker(state) || !has_room(state, 5 * static_cast<std::uint64_t>(state.range(0)))) return;
+  const OneProcessor same;
   Python python(config(Wait::spinning));
   python.exec(code);
   PlainPython plain(python.eval<std::string>("__import__('sys').executable"), code);

@@ -8,6 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
+# How often each benchmark of a program runs in a round, and at least how many seconds each time. Often and briefly
+# where what is compared takes microseconds: then a slow moment of the machine falls on a turn of either side.
+_REPETITIONS = {"async": (15, 0.02), "call": (15, 0.02), "callback": (15, 0.02), "feed": (15, 0.02), "numpy": (9, 0.05)}
 # What takes long enough for its figures to be steady.
 _LONG = {"array_cold", "build_cost", "handle", "idle", "system_calls", "text"}
 # Not for a quick look: what moves more than 64 MiB, makes a million of something, or waits.
@@ -24,9 +27,9 @@ class Program:
     def arguments(self, quick):
         if quick:
             return _QUICK
-        repetitions = 1 if self.name in _LONG else 3
+        repetitions, seconds = (1, 0.05) if self.name in _LONG else _REPETITIONS.get(self.name, (3, 0.05))
         return [
-            "--benchmark_min_time=0.05",
+            f"--benchmark_min_time={seconds}",
             f"--benchmark_repetitions={repetitions}",
             f"--benchmark_enable_random_interleaving={'true' if repetitions > 1 else 'false'}",
         ]
