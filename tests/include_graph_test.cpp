@@ -64,7 +64,7 @@ const std::vector<Layer>& layers() {
         "python_ext/stack_room", "python_ext/steps", "python_ext/to_wire", "python_ext/watchdog"}},
       {"python",
        {"async_call", "attendant", "chain", "continuation", "deferred_callable", "elastic_executor",
-        "followed_object", "function", "future", "guards", "python", "worker", "worker_side", "worker_writing"}},
+        "followed_object", "function", "future", "guards", "python", "worker", "worker_linkage", "worker_side", "worker_writing"}},
       {"feed",
        {"collect", "feed", "feed_slot", "feed_state"}},
       {"everything",
