@@ -20,6 +20,8 @@ constexpr std::size_t read_size = 64 * 1024;    // a pipe's usual capacity: one 
 constexpr std::size_t kept_size = 1024 * 1024;  // buffers larger than this are given back when empty
 constexpr std::size_t flush_size = 256 * 1024;  // written at a time: others wait for the writing half meanwhile
 
+constexpr unsigned borne_misses = 2;  // in a row, before a reader spins less often
+
 constexpr std::size_t padded(std::size_t size) { return (size + 7) / 8 * 8; }
 
 // The plain system calls: glibc's functions are points where a thread can be cancelled, which costs each of them some
@@ -59,11 +61,12 @@ unsigned usable_cpus() {
 // Spinning pays only when the other side can run at the same time.
 Spin::Spin(std::chrono::microseconds longest) : longest_(usable_cpus() > 1 ? longest : std::chrono::microseconds(0)) {}
 
-// After n misses in a row only every 2^n-th wait spins (n at most 6): an answer that takes long costs little, and one
-// that becomes quick again is noticed.
+// After n + 2 misses in a row only every 2^n-th wait spins (n at most 6): answers that take long cost little, and it is
+// noticed when they become quick again. One that was late once, since the machine had something else to do, doesn't
+// send the next wait to sleep: waking up takes many answers' time, and then the other side misses, too.
 std::chrono::nanoseconds Spin::budget() noexcept {
   if (longest_.count() == 0) return longest_;
-  const unsigned period = 1u << std::min(misses_, 6u);
+  const unsigned period = 1u << (std::clamp(misses_, borne_misses, borne_misses + 6) - borne_misses);
   if (++skipped_ < period) return std::chrono::nanoseconds(0);
   skipped_ = 0;
   return longest_;

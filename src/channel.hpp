@@ -23,7 +23,7 @@
 
 namespace py4cpp {
 
-// How long a reader tries again before it blocks. Adapts: while tries are in vain it spins less and less often.
+// How long a reader tries again before it blocks. Adapts: while tries go on being in vain it spins less and less often.
 class Spin {
  public:
   explicit Spin(std::chrono::microseconds longest);

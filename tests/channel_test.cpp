@@ -270,6 +270,21 @@ TEST(Spin, PaysOnlyWhereTwoCanRun) {
   EXPECT_EQ(off.budget(), 0ns);
 }
 
+TEST(Spin, BearsAnAnswerThatIsLateOnce) {
+  Spin spin(20us);
+  if (spin.budget() == 0ns) GTEST_SKIP() << "one CPU";
+  spin.outcome(false);
+  EXPECT_EQ(spin.budget(), 20us);
+  spin.outcome(false);
+  EXPECT_EQ(spin.budget(), 20us);
+  spin.outcome(false);
+  EXPECT_EQ(spin.budget(), 0ns);
+  EXPECT_EQ(spin.budget(), 20us);
+  spin.outcome(true);
+  spin.outcome(false);
+  EXPECT_EQ(spin.budget(), 20us);
+}
+
 TEST(Spin, BecomesRareWhileItIsInVain) {
   Spin spin(20us);
   if (spin.budget() == 0ns) GTEST_SKIP() << "one CPU";
