@@ -4,8 +4,10 @@
 #include "worker.hpp"
 
 #include <py4cpp/error.hpp>
+#include <py4cpp/future.hpp>
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace py4cpp {
@@ -33,18 +35,30 @@ class FeedTake final : public DeferredCallable {
 // The feed as an argument: Python's object for it.
 class FeedObject final : public FollowedObject {
  public:
-  FeedObject(std::shared_ptr<FeedState> feed, Object target) noexcept
-      : feed_(std::move(feed)), target_(std::move(target)) {}
+  FeedObject(std::shared_ptr<FeedState> feed, std::shared_ptr<Peer> worker, Object target) noexcept
+      : feed_(std::move(feed)), worker_(std::move(worker)), target_(std::move(target)) {}
 
   const Object& target() const noexcept override { return target_; }
+  Peer& worker() const noexcept override { return *worker_; }
   void call_started() noexcept override { feed_->call_started(); }
   void call_ended(const std::exception_ptr& error) noexcept override { feed_->call_ended(error); }
   std::string describe() const override { return "<feed>"; }
 
  private:
   const std::shared_ptr<FeedState> feed_;
+  const std::shared_ptr<Peer> worker_;
   const Object target_;
 };
+
+// Python's object for it, as it will be: a worker that runs a loop over another feed makes this one only after that,
+// and the caller may be the one who fills the other.
+Object make_target(Worker& worker, const std::shared_ptr<FeedState>& feed) {
+  const Object take(std::make_shared<CallableObject>(std::make_shared<FeedTake>(feed)));
+  const Value values[] = {Value::make(std::string_view("py4cpp._feed")), Value::make(std::string_view("Feed")),
+                          Value::make(take), Value(feed->options().slots), Value(feed->options().name)};
+  const Step steps[] = {{Op::import_module}, {Op::attribute}, {Op::call, 3, 0}};
+  return Object(std::make_shared<FutureObject>(worker.run_async(Request{steps, values, Want::nothing})));
+}
 
 template <class State>
 State& checked(const std::shared_ptr<State>& state) {
@@ -88,10 +102,7 @@ Feed::Feed(Python& python, std::vector<FeedArray> arrays, FeedOptions options)
   if (!worker) throw Error(ErrorKind::invalid, "a feed needs a Python worker");
   auto state = std::make_shared<FeedState>(worker, std::move(arrays), std::move(options));
   worker->watch_end(state);
-  const Object take(std::make_shared<CallableObject>(std::make_shared<FeedTake>(state)));
-  Object target =
-      detail::call_function<Object>(*peer, "py4cpp._feed", "Feed", take, state->options().slots, state->options().name);
-  object_ = Object(std::make_shared<FeedObject>(state, std::move(target)));
+  object_ = Object(std::make_shared<FeedObject>(state, worker, make_target(*worker, state)));
   state_ = std::move(state);
 }
 

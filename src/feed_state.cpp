@@ -10,11 +10,16 @@ namespace py4cpp {
 
 namespace {
 
+std::exception_ptr stopped() { return std::make_exception_ptr(WorkerDied("the Python worker has been stopped")); }
+
 std::string in_quotes(const std::string& name) { return "'" + name + "'"; }
+
+constexpr std::size_t most_slots = 65536;  // a larger number is a mistake that would fill the machine's memory first
 
 void check(const std::vector<FeedArray>& arrays, const FeedOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::invalid, "a feed " + what); };
   if (options.slots < 2) refuse("needs at least two slots: one that Python works on while another is filled");
+  if (options.slots > most_slots) refuse("has at most " + std::to_string(most_slots) + " slots");
   if (arrays.empty()) refuse("needs at least one array");
   for (auto array = arrays.begin(); array != arrays.end(); ++array) {
     const auto same = [&](const FeedArray& other) { return other.name == array->name; };
@@ -188,6 +193,16 @@ void FeedState::fail(std::exception_ptr error) noexcept {
   send();
 }
 
+// A loop that waits for more would hold up its end.
+void FeedState::worker_stops() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    worker_stops_ = true;
+  }
+  answer_keepers(false);
+  send();
+}
+
 void FeedState::worker_ended() noexcept {
   Queue dropped;
   std::shared_ptr<OwedAnswer> unanswered;
@@ -259,7 +274,7 @@ void FeedState::keeps_all(std::uint64_t taken, std::unique_ptr<OwedAnswer> answe
   bool in_vain = false;
   {
     const std::lock_guard lock(mutex_);
-    const bool more = closed_ || error_ || !published_.empty() || sent_ > taken;
+    const bool more = closed_ || error_ || worker_stops_ || !published_.empty() || sent_ > taken;
     in_vain = !more && !waiting_.empty();
     if (!more && !in_vain) return keepers_.push_back(std::move(answer));
   }
@@ -280,10 +295,10 @@ void FeedState::send() noexcept {
   Lock lock(mutex_);
   if (sending_) return;
   sending_ = true;
-  while (stream_ && (!published_.empty() || closed_ || error_)) {
+  while (stream_ && (!published_.empty() || closed_ || error_ || worker_stops_)) {
     if (published_.empty()) {
       const auto last = std::move(stream_);
-      const auto error = error_;
+      const auto error = error_ || closed_ ? error_ : stopped();
       lock.unlock();
       error ? last->exception(error) : last->value(Value(false));
     } else {

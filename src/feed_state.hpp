@@ -61,6 +61,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   void keeps_all(std::uint64_t taken, std::unique_ptr<OwedAnswer> answer);
   void call_started() noexcept;
   void call_ended(const std::exception_ptr& error) noexcept;
+  void worker_stops() noexcept override;
   void worker_ended() noexcept override;
 
  private:
@@ -104,6 +105,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   std::vector<std::unique_ptr<OwedAnswer>> keepers_;  // that wait to hear what becomes of them
   FeedStats stats_;
   bool closed_ = false;
+  bool worker_stops_ = false;
   bool worker_ended_ = false;
   std::exception_ptr error_;         // fail()
   std::exception_ptr reader_error_;  // of the last call that read and failed

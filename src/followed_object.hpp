@@ -16,15 +16,17 @@ class FollowedObject : public ObjectState {
   FollowedObject() noexcept : ObjectState(Form::other) {}
 
   virtual const Object& target() const noexcept = 0;
+  virtual Peer& worker() const noexcept = 0;
   virtual void call_started() noexcept = 0;
   // `error` is null if it returned. Without locks, on any thread.
   virtual void call_ended(const std::exception_ptr& error) noexcept = 0;
 };
 
-// Something the worker tells when it ends; without locks.
+// Something the worker tells when it is about to be stopped and when it has ended; without locks.
 class EndWatcher {
  public:
   virtual ~EndWatcher() = default;
+  virtual void worker_stops() noexcept = 0;
   virtual void worker_ended() noexcept = 0;
 };
 

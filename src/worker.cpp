@@ -106,7 +106,11 @@ void Worker::stop() noexcept {
   stopping_ = true;
   const auto ended = [&] { return exit_.has_value(); };
   if (!exit_ && attendant_.load() != nullptr) {
+    const auto watchers = watchers_;
     lock.unlock();
+    for (const auto& watcher : watchers) {
+      if (const auto living = watcher.lock()) living->worker_stops();
+    }
     session_->say_bye();
     lock.lock();
     const auto wait = [&](auto time) { return changed_.wait_for(lock, time, ended); };

@@ -22,7 +22,10 @@ std::uint64_t Worker::object_id(const ObjectState& state) {
     if (remote.peer().get() != this) throw_foreign(*remote.peer());
     return remote.id();
   }
-  if (const auto* followed = dynamic_cast<const FollowedObject*>(&state)) return object_id(*followed->target().get());
+  if (const auto* followed = dynamic_cast<const FollowedObject*>(&state)) {
+    if (&followed->worker() != this) throw_foreign(followed->worker());
+    return object_id(*followed->target().get());
+  }
   if (const auto* future = dynamic_cast<const FutureObject*>(&state)) {
     const auto* call = dynamic_cast<const AsyncCall*>(future->call().get());
     if (call != nullptr && call->worker() == this) return call->id();

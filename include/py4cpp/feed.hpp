@@ -6,8 +6,8 @@
 // steady feed allocates no memory, and a slow reader holds up the writer. In Python the feed is an iterable of dicts of
 // numpy arrays: give it to the call that reads it.
 //
-// If that call fails, or its worker ends, acquire() throws the same error. If it returns without having read to the end,
-// acquire() throws Error(invalid). If the feed ends by an exception in C++ (fail(), or its destructor while one is on its
+// If that call fails, or its worker ends, acquire() throws the same error. If it returns from a loop that it left before
+// the end, acquire() throws Error(invalid) rather than wait. If the feed ends by an exception in C++ (fail(), or its destructor while one is on its
 // way), Python's loop raises HostError.
 //
 // Any number of threads may acquire and publish; a Batch is one thread's at a time. Movable.
@@ -82,8 +82,9 @@ class Batch {
 
 class Feed {
  public:
-  // Reserves the memory of all slots. Throws Error(invalid) for arrays without rows or of different numbers of rows, or
-  // fewer than two slots; OutOfSharedMemory.
+  // Reserves the memory of all slots; doesn't wait for Python, which may be running a loop over another feed. Throws
+  // Error(invalid) for arrays without rows or of different numbers of rows, fewer than two slots or more than 65,536;
+  // OutOfSharedMemory, WorkerDied.
   Feed(Python& python, std::vector<FeedArray> arrays, FeedOptions options = {});
   Feed(Feed&&) noexcept;
   Feed& operator=(Feed&&) noexcept;
@@ -107,7 +108,7 @@ class Feed {
   void fail(std::exception_ptr error) noexcept;
 
   FeedStats stats() const;
-  // The feed in Python's hands; what a Feed is as an argument.
+  // What a Feed is as an argument, for containers of them. It has no methods and attributes of its own here.
   const Object& object() const;
 
  private:

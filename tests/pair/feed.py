@@ -11,6 +11,11 @@ def count(feed):
     return sum(1 for _ in feed)
 
 
+def tell_of_each(feed):
+    for _ in feed:
+        told()
+
+
 def rows(feed):
     return [(batch["x"].shape[0], int(batch["label"].sum())) for batch in feed]
 

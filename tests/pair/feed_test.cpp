@@ -290,6 +290,43 @@ TEST_F(Feeds, AStoppedWorkerEndsIt) {
   stopper.join();
 }
 
+// Whoever fills the first feed may make the second: its loop must not be waited for.
+TEST_F(Feeds, AnotherIsMadeWhilePythonReadsTheFirst) {
+  Feed first = make();
+  const auto sums = py.call_async<std::vector<float>>("read_all", first);
+  publish(first, 1);
+  Feed second = make();
+  const auto later = py.call_async<std::vector<float>>("read_all", second);
+  publish(second, 2);
+  publish(first, 3);
+  first.close();
+  second.close();
+  EXPECT_EQ(sums.get(), (std::vector<float>{4, 12}));
+  EXPECT_EQ(later.get(), (std::vector<float>{8}));
+}
+
+// Not after stop_timeout, with a signal.
+TEST_F(Feeds, ALoopThatWaitsForMoreDoesNotHoldUpTheEndOfItsWorker) {
+  Feed feed = make();
+  std::atomic<int> read{0};
+  py.set("told", [&] { ++read; });
+  const auto done = py.call_async("tell_of_each", feed);
+  publish(feed, 1);
+  while (read == 0) std::this_thread::yield();
+  py.stop();
+  EXPECT_FALSE(thrown_by<WorkerDied>([&] { done.get(); }).signal());
+  try {
+    py.eval("1");
+    FAIL();
+  } catch (const WorkerDied& error) {
+    EXPECT_EQ(error.exit_code(), 0) << error.what();
+  }
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_THROW(produce(), WorkerDied);
+}
+
 TEST_F(Feeds, AProducerThatThrowsEndsTheLoop) {
   std::optional<Future<std::string>> said;
   try {
@@ -338,6 +375,7 @@ TEST_F(Feeds, AFeedThatIsGoneEndsTheLoopBehindWhatWasPublished) {
 
 TEST_F(Feeds, WrongOnesAreRefused) {
   EXPECT_THROW(make(1), Error);
+  EXPECT_THROW(make(static_cast<std::size_t>(-1)), Error);  // before they fill the memory
   EXPECT_THROW(Feed(py, {}), Error);
   EXPECT_THROW(Feed(py, {{"x", float32, {}}}), Error);
   EXPECT_THROW(Feed(py, {{"x", float32, {0, 3}}}), Error);
@@ -345,7 +383,9 @@ TEST_F(Feeds, WrongOnesAreRefused) {
   EXPECT_THROW(Feed(py, {{"x", float32, {2}}, {"y", float32, {3}}}), Error);
   Python other{config()};
   Feed feed = make();
-  EXPECT_THROW(other.call("print", feed), Error);
+  EXPECT_EQ(thrown_by<Error>([&] { other.call("print", feed); }).kind(), ErrorKind::invalid);
+  other.stop();
+  EXPECT_THROW(Feed(other, {{"x", float32, {2}}}), WorkerDied);
 }
 
 TEST_F(Feeds, PyTorchReadsThemThroughALoader) {
