@@ -1,5 +1,6 @@
 // What a Python iterable yields, as a C++ range: a generator, a DataLoader, anything with iter(). Elements are made ahead
-// of the loop in C++, so Python works on the next ones while C++ works on this one.
+// of the loop in C++, so Python works on the next ones while C++ works on this one. What yields the same array again and
+// again, with other contents, must yield copies, as for Python's list().
 #pragma once
 
 #include <py4cpp/future.hpp>
@@ -62,6 +63,7 @@ class Collected {
   using Step = std::pair<bool, Value>;  // whether there is one more, and that
 
   void advance() {
+    if (!worker_) throw Error(ErrorKind::invalid, "this range of Python's elements has been moved from");
     element_.reset();
     while (!ended_ && asked_.size() < prefetch_) asked_.push_back(ask());
     if (asked_.empty()) return;

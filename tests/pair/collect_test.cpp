@@ -67,6 +67,15 @@ TEST_F(Collecting, ErrorsComeWhereTheElementWouldHaveBeen) {
   EXPECT_THROW(words(), ConversionError);
 }
 
+TEST_F(Collecting, WhatHasBeenMovedFromSaysSo) {
+  auto numbers = py.collect<int>(py.eval<Object>("range(10)"));
+  auto it = numbers.begin();
+  auto moved = std::move(numbers);
+  EXPECT_EQ(thrown_by<Error>([&] { ++it; }).kind(), ErrorKind::invalid);
+  EXPECT_THROW(numbers.begin(), Error);
+  EXPECT_EQ(*moved.begin(), 1);
+}
+
 TEST_F(Collecting, LeavingEarlyLetsGoOfTheIterator) {
   py.exec(
       "import weakref\n"
