@@ -15,7 +15,8 @@ namespace py4cpp {
 namespace {
 
 // What Python calls: take() for the stream of batches, take(change) when it has left its last loop and when it begins
-// another after that, take(taken, None) to ask whether more can come though Python keeps every slot.
+// another after that, take(taken, None) to ask whether more can come though Python keeps every slot, take(None, None,
+// None) when the loop that waits is to ask that.
 class FeedTake final : public DeferredCallable {
  public:
   explicit FeedTake(std::shared_ptr<FeedState> feed) noexcept : feed_(std::move(feed)) {}
@@ -24,7 +25,7 @@ class FeedTake final : public DeferredCallable {
   void call(std::vector<Value> positional, std::unique_ptr<OwedAnswer> answer) override {
     if (positional.empty()) return feed_->stream(std::move(answer));
     if (positional.size() == 2) return feed_->keeps_all(positional.front().as<std::uint64_t>(), std::move(answer));
-    feed_->left(positional.front().as<std::uint64_t>());
+    positional.size() == 3 ? feed_->look_again() : feed_->left(positional.front().as<std::uint64_t>());
     answer->value(Value());
   }
 

@@ -235,7 +235,7 @@ void FeedState::call_ended(const std::exception_ptr& error) noexcept {
 
 // ---- batches
 
-void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) { queue({std::move(block), rows}); }
+void FeedState::publish(std::shared_ptr<Block> block, std::size_t rows) { queue({std::move(block), rows, false}); }
 
 void FeedState::end_epoch() { queue({}); }
 
@@ -244,12 +244,24 @@ void FeedState::queue(Published published) {
   {
     const std::lock_guard lock(mutex_);
     check_open();
-    if (published_.full()) published_.set_capacity(2 * published_.capacity());  // with ends of epochs between batches
     if (published.block) ++stats_.published;
-    published_.push_back(std::move(published));
+    push(std::move(published));
     is_kept = !keepers_.empty();
   }
   if (is_kept) answer_keepers(false);
+  send();
+}
+
+void FeedState::push(Published published) {
+  if (published_.full()) published_.set_capacity(2 * published_.capacity());  // with ends of epochs between batches
+  published_.push_back(std::move(published));
+}
+
+void FeedState::look_again() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_ && !error_) push({nullptr, 0, true});
+  }
   send();
 }
 
@@ -323,7 +335,7 @@ void FeedState::send() noexcept {
 }
 
 void FeedState::send(OwedAnswer& stream, const Published& published) const {
-  if (!published.block) return stream.more(Value());
+  if (!published.block) return stream.more(published.look_again ? Value(0) : Value());
   stream.more(slot_of(*published.block).arrays(published.rows), published.block);
 }
 

@@ -51,7 +51,8 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   const FeedOptions& options() const noexcept { return options_; }
 
   // Python's end.
-  // Batches from now on: each a dict of arrays, none where an epoch ends, at last false, or what fail() was given.
+  // Batches from now on: each a dict of arrays, none where an epoch ends, 0 for look_again(), at last false, or what
+  // fail() was given.
   void stream(std::shared_ptr<OwedAnswer> answer);
   // Python has left its last loop before the end (an odd number), or begun another one after that (the next number). On
   // several threads, so the highest number is how it is.
@@ -59,6 +60,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   // Python, which has taken so many answers of the stream, keeps every slot and wants another batch. Answers with
   // whether that is in vain, once it is known: a producer waits for a slot (true), or something else comes (false).
   void keeps_all(std::uint64_t taken, std::unique_ptr<OwedAnswer> answer);
+  void look_again();
   void call_started() noexcept;
   void call_ended(const std::exception_ptr& error) noexcept;
   void worker_stops() noexcept override;
@@ -68,6 +70,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   struct Published {
     std::shared_ptr<Block> block;  // null: an epoch ends here
     std::size_t rows = 0;
+    bool look_again = false;  // instead of the end of an epoch
   };
   using Queue = boost::circular_buffer<Published>;
   using Lock = std::unique_lock<std::mutex>;
@@ -85,6 +88,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   void answer_keepers(bool in_vain) noexcept;
   void send() noexcept;
   void queue(Published published);
+  void push(Published published);  // with mutex_
   void send(OwedAnswer& stream, const Published& published) const;
 
   const std::weak_ptr<Worker> worker_;

@@ -40,7 +40,9 @@ struct FeedArray {
 };
 
 struct FeedOptions {
-  std::size_t slots = 4;  // at least 2: one that Python works on while another is filled
+  // At least 2: one that Python works on while another is filled. In Python each loop in a thread of its own holds one
+  // while it waits for the next batch.
+  std::size_t slots = 4;
   std::string name = {};  // for messages
 };
 

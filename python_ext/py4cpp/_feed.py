@@ -2,8 +2,11 @@
 
 import gc
 import threading
+import time
 
 from . import _native
+
+patience = 30.0  # seconds that other threads have to let go of an array before all are taken to be kept
 
 
 class Feed:
@@ -23,6 +26,7 @@ class Feed:
         self._given = _native.BlockWatch()  # what became of the batches
         self._loops = 0
         self._waiting = 0
+        self._stuck_since = None
         self._change = 0  # odd: the last loop was left before its end
         self._epoch = 0
         self._closed = False
@@ -31,49 +35,78 @@ class Feed:
     def __iter__(self):
         return _Batches(self)
 
+    def __reduce__(self):
+        raise TypeError(
+            "cannot pickle a feed: it can only be read in the process that C++ gave it to; with a DataLoader, use "
+            "num_workers=0"
+        )
+
     def __repr__(self):
         return f"<py4cpp feed {self.name!r}>" if self.name else "<py4cpp feed>"
 
-    def _take_turn(self):
+    def _take_turn(self, loop):
         """The next batch, None where the epoch ends."""
-        if self._batches is None:
-            self._batches = self._take.start()
-        try:
-            batch = self._batches.result()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            self._batches = None
-            raise
-        self._taken += 1
-        if batch:
-            if self._slots == 2:  # the loop drops the batch before this one only now, and C++ needs its slot
-                _native.send_soon()
-            self._given.add(batch)
-            return batch
-        if batch is None:
-            self._epoch += 1
-        else:
-            self._batches = None
-            self._closed = True
-        return None
+        while True:
+            if self._batches is None:
+                self._batches = self._take.start()
+            try:
+                batch = self._batches.result()
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
+                self._batches = None
+                raise
+            self._taken += 1
+            if batch:
+                if self._slots == 2:  # the loop drops the batch before this one only now, and C++ needs its slot
+                    _native.send_soon()
+                self._given.add(batch)
+                return batch
+            if batch is None:
+                self._epoch += 1
+                return None
+            if batch is False:
+                self._batches = None
+                self._closed = True
+                return None
+            self._check_room(loop)  # 0: another loop has ended, and may keep arrays all the same
 
-    def _check_room(self):
+    def _check_room(self, loop):
         """Raises if every slot is in the hands of loops that wait for the next batch, and C++ waits for a slot.
 
-        As long as C++ doesn't, it may still end the epoch or close the feed.
+        As long as C++ doesn't, it may still end the epoch or close the feed. Other threads, which may be at work on
+        batches that a loop gave them, are given time to let go of one.
         """
-        if not self._stuck():
-            return
-        gc.collect()
-        if self._stuck() and self._take.start(self._taken, None).result():
-            raise BufferError(
-                f"all {self._slots} slots of the feed are in use: this program still refers to arrays of the last "
-                f"{self._slots} batches. Keep copies instead, batch['name'].copy(), or give the feed more slots"
-            )
+        began = time.monotonic()
+        pause = 0.0001
+        collected = False
+        while self._stuck():
+            now = time.monotonic()
+            alone = threading.active_count() == 1
+            if not collected and (alone or now - began > 0.1):
+                collected = True
+                gc.collect()
+                continue
+            if not self._take.start(self._taken, None).result() or not self._stuck():
+                break
+            self._stuck_since = self._stuck_since or began
+            if alone or (now - self._stuck_since >= patience and now - began >= min(patience, 1.0)):
+                if alone:
+                    self._stuck_since = None
+                loop._out()
+                raise BufferError(
+                    f"all {self._slots} slots of the feed are in use: this program still refers to arrays of the last "
+                    f"{self._slots} batches. Keep copies instead, batch['name'].copy(), or give the feed more slots; "
+                    "each loop holds one, the batch before, while it waits"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 0.01)
+        self._stuck_since = None
 
     def _stuck(self):
-        return self._given.alive() >= self._slots and self._waiting >= self._loops - 1
+        # a loop that doesn't wait will let go of its batch, if there is a thread that may run it
+        others_wait = self._waiting >= self._loops - 1 or threading.active_count() == 1
+        return others_wait and self._given.alive() >= self._slots
 
     def _entered(self):
         self._loops += 1
@@ -82,7 +115,7 @@ class Feed:
 
     def _left(self):
         """A loop was left before its end. The C++ program is told when it was the only one."""
-        if self._loops == 0 and not self._closed:
+        if self._loops == 0 and self._change % 2 == 0 and not self._closed:
             self._changed()
 
     def _changed(self):
@@ -96,6 +129,7 @@ class _Batches:
     def __init__(self, feed):
         self._feed = feed
         self._epoch = feed._epoch
+        self._counts = True
         feed._entered()
 
     def __iter__(self):
@@ -108,12 +142,12 @@ class _Batches:
         batch = None
         if self._epoch == feed._epoch and not feed._closed:
             if feed._given.alive() >= feed._slots:
-                feed._check_room()
+                feed._check_room(self)
             feed._waiting += 1
             try:
                 with feed._in_turn:
                     if self._epoch == feed._epoch and not feed._closed:
-                        batch = feed._take_turn()
+                        batch = feed._take_turn(self)
             finally:
                 feed._waiting -= 1
         if batch is None:
@@ -126,9 +160,18 @@ class _Batches:
             self._end()._left()
 
     def _end(self):
+        self._out()
         feed, self._feed = self._feed, None
-        feed._loops -= 1
         return feed
+
+    def _out(self):
+        """It is no more among those that take batches: it ends, or raises, and its traceback keeps it and its batch."""
+        feed = self._feed
+        if self._counts:
+            self._counts = False
+            feed._loops -= 1
+        if feed._waiting > 0 and feed._given.alive() >= feed._slots:  # these have looked before
+            feed._take.start(None, None, None)
 
 
 def advance(iterator):

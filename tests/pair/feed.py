@@ -59,6 +59,58 @@ def keep_in_threads(feed, count, told):
     return len(kept), sorted(ends)
 
 
+def ends_in_threads(feed, count):
+    """What ended each of so many loops, after all of them. Until then the errors keep what the loops had."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        tasks = [pool.submit(read_all, feed) for _ in range(count)]
+    return [type(task.exception()).__name__ for task in tasks]
+
+
+def work_behind(feed):
+    """Reads in a thread, and works on what that has read, slowly."""
+    import queue
+    import threading
+    import time
+
+    batches, done = queue.Queue(), []
+
+    def read():
+        try:
+            for batch in feed:
+                batches.put(batch)
+                batch = None
+        finally:
+            batches.put(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while (batch := batches.get()) is not None:
+        time.sleep(0.005)
+        done.append(float(batch["x"][0]))
+    reader.join()
+    return done
+
+
+def keep_all_inside(feed):
+    outer = iter(feed)
+    first = next(outer)
+    return [first] + [batch["x"] for batch in feed]
+
+
+def keep_until_told(feed):
+    kept, count, loop = [], 0, iter(feed)
+    while True:
+        try:
+            kept.append(next(loop))
+            count += 1
+        except BufferError:
+            kept.clear()
+        except StopIteration:
+            return count
+
+
 def keep_copies(feed):
     return [float(x[0]) for x in [batch["x"].copy() for batch in feed]]
 
@@ -122,6 +174,12 @@ def train(feed):
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def pickle_it(feed):
+    import pickle
+
+    pickle.dumps(feed)
 
 
 def train_in_workers(feed):

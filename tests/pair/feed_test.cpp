@@ -1,5 +1,5 @@
 // API section 13: a C++ pipeline feeds a loop in Python.
-#include "pair_fixture.hpp"
+#include "feed_fixture.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -10,19 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Feeds : public PairTest {
- protected:
-  Feeds() { load("feed.py"); }
-
-  Feed make(std::size_t slots = 4) { return Feed(py, {{"x", float32, {4}}, {"label", int64, {4}}}, {.slots = slots}); }
-
-  static void publish(Feed& feed, float x, std::int64_t label = 0) {
-    Batch batch = feed.acquire();
-    batch.array<float>("x").view() = x;
-    batch.array<std::int64_t>("label").view() = label;
-    batch.publish();
-  }
-};
+using Feeds = FeedTest;
 
 TEST_F(Feeds, EveryBatchArrivesInOrder) {
   Feed feed = make();
@@ -150,72 +138,6 @@ TEST_F(Feeds, BackpressureHoldsTheProducer) {
   for (int i = 0; i < 20; ++i) publish(feed, 1);
   feed.close();
   EXPECT_EQ(sums.get().size(), 23u);
-}
-
-TEST_F(Feeds, KeepingEveryArrayIsAnErrorThatSaysCopy) {
-  Feed feed = make();
-  const auto kept = py.call_async("keep_all", feed);
-  const auto produce = [&] {
-    for (int i = 0; i < 100; ++i) publish(feed, 1);
-  };
-  EXPECT_THROW(produce(), errors::BufferError);
-  EXPECT_NE(thrown_by<errors::BufferError>([&] { kept.get(); }).message().find("copy()"), std::string::npos);
-  Feed other = make();
-  const auto copies = py.call_async<std::vector<float>>("keep_copies", other);
-  for (int i = 0; i < 10; ++i) publish(other, static_cast<float>(i));
-  other.close();
-  EXPECT_EQ(copies.get(), (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
-}
-
-TEST_F(Feeds, EveryArrayMayBeKeptIfNothingMoreComes) {
-  for (const bool late : {false, true}) {
-    Feed feed = make();
-    const auto kept = py.call_async<std::size_t>("len", py.call_async<Object>("keep_all", feed));
-    for (int i = 0; i < 4; ++i) publish(feed, 1);
-    if (late) std::this_thread::sleep_for(50ms);  // the loop waits already; if not yet, this is the other case
-    feed.close();
-    EXPECT_EQ(kept.get(), 4u);
-  }
-  Feed failed = make(2);
-  const auto told = py.call_async("keep_all", failed);
-  publish(failed, 1);
-  publish(failed, 1);
-  std::this_thread::sleep_for(20ms);
-  failed.fail(std::make_exception_ptr(std::runtime_error("the disk is on fire")));
-  EXPECT_EQ(thrown_by<std::runtime_error>([&] { told.get(); }).what(), std::string("the disk is on fire"));
-}
-
-TEST_F(Feeds, EveryArrayOfAnEpochMayBeKept) {
-  Feed feed = make(2);
-  const auto seen = py.call_async<std::vector<std::vector<float>>>("list", py.call<Object>("keep_epochs", feed, 4));
-  for (int epoch = 0; epoch < 3; ++epoch) {
-    for (int i = 0; i < 2; ++i) publish(feed, static_cast<float>(10 * epoch + i));
-    feed.end_epoch();
-  }
-  feed.close();
-  EXPECT_EQ(seen.get(), (std::vector<std::vector<float>>{{0, 1}, {10, 11}, {20, 21}, {}}));
-}
-
-TEST_F(Feeds, LoopsThatKeepEveryArrayEndTogetherOrAreToldToCopy) {
-  using Ends = std::pair<int, std::vector<std::string>>;
-  std::atomic<int> told{0};
-  {
-    Feed feed = make();
-    const auto kept = py.call_async<Ends>("keep_in_threads", feed, 2, [&] { ++told; });
-    for (int i = 0; i < 4; ++i) publish(feed, 1);
-    std::this_thread::sleep_for(20ms);
-    feed.close();
-    EXPECT_EQ(kept.get(), (Ends{4, {"end", "end"}}));
-    EXPECT_EQ(told, 0);
-  }
-  Feed feed = make();
-  const auto kept = py.call_async<Ends>("keep_in_threads", feed, 2, [&] { ++told; });
-  for (int i = 0; i < 4; ++i) publish(feed, 1);
-  while (told == 0) feed.acquire_for(10ms);  // one loop is told; the other, too, unless it waits for what may come
-  feed.close();
-  const auto [count, ends] = kept.get();
-  EXPECT_EQ(count, 4);
-  EXPECT_EQ(ends.front(), "BufferError");
 }
 
 TEST_F(Feeds, AReaderThatRaisesWakesTheProducer) {
@@ -411,6 +333,8 @@ TEST_F(Feeds, LoaderWorkersAreToldWhatToDo) {
   Feed feed = make();
   const auto done = py.call_async("train_in_workers", feed);
   EXPECT_NE(thrown_by<PythonError>([&] { done.get(); }).message().find("num_workers=0"), std::string::npos);
+  const auto spawned = thrown_by<errors::TypeError>([&] { py.call("pickle_it", feed); });  // where workers don't fork
+  EXPECT_NE(spawned.message().find("num_workers=0"), std::string::npos);
 }
 
 }  // namespace
