@@ -281,6 +281,12 @@ Ref Server::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, con
   const auto steps = call_steps(arguments, keywords);
   session_->start(*call, steps, wire::Want::value, false, *writer, Session::Sending::now);
   writer.sent();
+  try {
+    started_.started(call->id(), id);
+  } catch (const std::exception&) {
+    drop(*call);
+    throw;
+  }
   return make_pending_call(*this, std::move(call), name);
 }
 
@@ -293,7 +299,19 @@ Message Server::next_answer(Session::Call& call) {
     outcome = interruptible ? session_->wait(call, interrupt_pending()) : session_->wait(call, std::nullopt);
   }
   if (outcome != Session::Outcome::answered) raise_python(PyExc_RuntimeError, session_ended);
-  return session_->next_answer(call);
+  Message answer = session_->next_answer(call);
+  note_last(answer);
+  return answer;
+}
+
+// If nothing follows this answer to a started call, what the call kept from being released goes.
+void Server::note_last(const Message& answer) noexcept {
+  const auto* reply = answer.as<wire::Reply>();
+  if (reply != nullptr && reply->more()) return;
+  const auto* failure = answer.as<wire::Failure>();
+  if (reply == nullptr && failure == nullptr) return;
+  const auto due = started_.answered(reply != nullptr ? reply->id() : failure->id());
+  if (due.references > 0) session_->release_callable(due.callable, due.references);
 }
 
 void Server::drop(Session::Call& call) noexcept {
@@ -324,7 +342,7 @@ Ref Server::take_answer(const Message& answer, const char* name) {
 }
 
 void Server::release_callable(std::uint64_t id, std::uint64_t count) noexcept {
-  if (made_in_.same_process()) session_->release_callable(id, count);
+  if (made_in_.same_process() && !started_.keeps(id, count)) session_->release_callable(id, count);
 }
 
 void Server::print(std::string_view text) {
@@ -370,6 +388,7 @@ void Server::print(wire::Stream, std::string_view) noexcept {}  // the host prin
 
 void Server::discard(const Message& answer) noexcept try {
   const Digested digested(*session_, answer);
+  note_last(answer);
   if (const auto* failure = answer.as<wire::Failure>(); failure != nullptr && failure->exceptions() != nullptr) {
     for (const wire::Exception* exception : *failure->exceptions()) {
       if (exception->host_exception() != 0) release_callable(exception->host_exception(), 1);

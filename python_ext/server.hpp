@@ -12,6 +12,7 @@
 #include "pending_call.hpp"
 #include "refs.hpp"
 #include "session.hpp"
+#include "started_calls.hpp"
 #include "steps.hpp"
 #include "watchdog.hpp"
 
@@ -73,6 +74,7 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   void release_host_exception(std::uint64_t id) noexcept override { release_callable(id, 1); }
 
   void answer(const wire::Request& request, const Ref& result, ActiveCall& active);
+  void note_last(const Message& answer) noexcept;
   void write_call(ValueWriter& writer, std::uint64_t id, PyObject* arguments, PyObject* keywords);
   Ref take_answer(const Message& answer, const char* name);
   void fail(const wire::Request& request, const Ref& exception) noexcept;
@@ -83,6 +85,7 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   const std::thread::id main_thread_ = std::this_thread::get_id();
   Watchdog& watchdog_;
   ObjectTable objects_;
+  StartedCalls started_;
   HostReferences references_{*this};
   Steps steps_;
   std::shared_ptr<Session> session_;

@@ -185,4 +185,18 @@ TEST_F(Callbacks, OfAnAsyncCallRunThoughNobodyWaits) {
   EXPECT_EQ(f.get(), 9);
 }
 
+// Python lets go of the function before C++ has got round to the call.
+TEST_F(Callbacks, OneThatIsStartedAndForgottenIsMade) {
+  py.exec("def tell(f):\n    f.start(1)");
+  std::atomic<int> told{0};
+  std::vector<Future<void>> done;
+  for (int i = 0; i < 200; ++i) {
+    done.push_back(py.call_async<void>("tell", [&](int by) { told += by; }));
+    py.call<void>("tell", [&](int by) { told += by; });
+  }
+  for (const auto& each : done) each.get();
+  while (told < 400) std::this_thread::yield();
+  EXPECT_EQ(py.eval<int>("1 + 1"), 2);
+}
+
 }  // namespace py4cpp::test
