@@ -22,18 +22,22 @@ class Exports {
 
   std::shared_ptr<HostCallable> callable(std::uint64_t id) const;  // null if unknown
   std::exception_ptr exception(std::uint64_t id) const;            // null if unknown
-  void clear();
+  // From now on exceptions stay, whatever the worker releases: it does so as it ends, and answers that nobody has
+  // looked at yet may be about them.
+  void worker_stops() noexcept;
+  void clear_callables() noexcept;  // it has ended
 
  private:
   struct Entry {
     std::shared_ptr<HostCallable> callable;
-    std::exception_ptr exception;
     std::uint64_t references = 0;
   };
 
   mutable std::mutex mutex_;
   std::uint64_t next_id_ = 1;
-  std::unordered_map<std::uint64_t, Entry> entries_;
+  bool ending_ = false;
+  std::unordered_map<std::uint64_t, Entry> callables_;
+  std::unordered_map<std::uint64_t, std::exception_ptr> exceptions_;  // each lent once
   std::unordered_map<const HostCallable*, std::uint64_t> ids_;
 };
 

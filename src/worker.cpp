@@ -108,6 +108,7 @@ void Worker::stop() noexcept {
   if (!exit_ && attendant_.load() != nullptr) {
     const auto watchers = watchers_;
     lock.unlock();
+    exports_.worker_stops();
     for (const auto& watcher : watchers) {
       if (const auto living = watcher.lock()) living->worker_stops();
     }
@@ -134,7 +135,7 @@ void Worker::stop() noexcept {
     if (attendant_storage_) attendant_storage_->join();
   }
   if (!in_handler()) printing_.wait_until_idle();
-  exports_.clear();
+  exports_.clear_callables();
 }
 
 void Worker::ended(const Process::Exit& exit) noexcept {

@@ -185,6 +185,13 @@ TEST_F(Callbacks, OfAnAsyncCallRunThoughNobodyWaits) {
   EXPECT_EQ(f.get(), 9);
 }
 
+TEST_F(Callbacks, WhatTheyThrewIsStillItselfAfterTheWorker) {
+  const auto done = py.call_async<void>(py.eval<Object>("lambda f: f()"), [] { throw std::out_of_range("mine"); });
+  EXPECT_TRUE(done.wait_for(std::chrono::seconds(30)));
+  py.stop();
+  EXPECT_THROW(done.get(), std::out_of_range);
+}
+
 // Python lets go of the function before C++ has got round to the call.
 TEST_F(Callbacks, OneThatIsStartedAndForgottenIsMade) {
   py.exec("def tell(f):\n    f.start(1)");
