@@ -142,7 +142,9 @@ void Feed::close() noexcept {
 }
 
 void Feed::fail(std::exception_ptr error) noexcept {
-  if (state_) state_->fail(std::move(error));
+  if (!state_) return;
+  if (!error) error = std::make_exception_ptr(Error(ErrorKind::disconnected, "the C++ program gave the feed up"));
+  state_->fail(std::move(error));
 }
 
 FeedStats Feed::stats() const { return checked(state_).stats(); }

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <py4cpp/array.hpp>
+#include <py4cpp/future.hpp>
 #include <py4cpp/python.hpp>
 
 #include <chrono>
@@ -97,7 +98,7 @@ class Feed {
   // Nothing if that takes longer.
   template <class Rep, class Period>
   std::optional<Batch> acquire_for(std::chrono::duration<Rep, Period> time) {
-    return acquire_until(std::chrono::steady_clock::now() + std::chrono::ceil<std::chrono::nanoseconds>(time));
+    return acquire_until(detail::time_after<std::chrono::steady_clock>(time));
   }
 
   // Python's loop ends behind the batches published so far; the next loop goes on with what follows. Once every slot is

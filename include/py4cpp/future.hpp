@@ -58,6 +58,15 @@ class Future;
 
 namespace detail {
 
+// So much from now; what is too far off for the clock is the last it can say.
+template <class Clock, class Rep, class Period>
+typename Clock::time_point time_after(std::chrono::duration<Rep, Period> time) {
+  using Seconds = std::chrono::duration<double>;
+  const auto now = Clock::now();
+  if (Seconds(time) >= Seconds(Clock::time_point::max() - now) / 2) return Clock::time_point::max();  // a century
+  return Seconds(time) > Seconds(0) ? now + std::chrono::ceil<typename Clock::duration>(time) : now;
+}
+
 // Runs `work` on py4cpp's executor when the call has its result, or has failed.
 std::shared_ptr<PendingCall> follow(const std::shared_ptr<PendingCall>& call, std::function<Value()> work);
 
@@ -92,7 +101,7 @@ class Future {
   void wait() const { call().wait(std::nullopt); }
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> time) const {
-    return wait_until(PendingCall::Clock::now() + std::chrono::ceil<PendingCall::Clock::duration>(time));
+    return wait_until(detail::time_after<PendingCall::Clock>(time));
   }
   bool wait_until(PendingCall::Clock::time_point deadline) const { return call().wait(deadline); }
 

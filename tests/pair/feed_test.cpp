@@ -269,6 +269,29 @@ TEST_F(Feeds, AProducerThatThrowsEndsTheLoop) {
   EXPECT_THROW(feed.acquire(), std::runtime_error);
 }
 
+TEST_F(Feeds, AFailureWithoutAnExceptionIsOneAllTheSame) {
+  Feed feed = make();
+  const auto told = py.call_async<std::string>("catch", feed);
+  feed.fail(std::current_exception());  // nothing is being handled
+  EXPECT_EQ(told.get(), "the C++ program gave the feed up");
+  EXPECT_THROW(feed.acquire(), Error);
+}
+
+TEST_F(Feeds, ADeadlineMayBeFartherOffThanTheClockGoes) {
+  Feed feed = make(2);
+  publish(feed, 1);
+  publish(feed, 1);
+  EXPECT_FALSE(feed.acquire_for(std::chrono::hours::min()));
+  const auto sums = py.call_async<std::vector<float>>("read_all", feed);
+  EXPECT_TRUE(feed.acquire_for(std::chrono::nanoseconds::max()));
+  publish(feed, 1);
+  publish(feed, 1);
+  EXPECT_TRUE(feed.acquire_for(std::chrono::hours::max()));
+  feed.close();
+  EXPECT_TRUE(sums.wait_for(std::chrono::hours::max()));
+  EXPECT_EQ(sums.get().size(), 4u);
+}
+
 TEST_F(Feeds, AFailureComesBeforeWhatPythonHasNotRead) {
   Feed feed = make();
   std::atomic<bool> failed{false};
