@@ -59,8 +59,9 @@ struct Convert<T> {
     const AnyArray array = value.as<AnyArray>();
     const Shape& shape = array.shape();
     const bool fits = is_vector ? shape.size() == 1 : shape.size() == 2;
-    const auto rows = static_cast<Eigen::Index>(!fits ? 0 : is_vector && T::RowsAtCompileTime == 1 ? 1 : shape[0]);
-    const auto columns = static_cast<Eigen::Index>(!fits ? 0 : is_vector ? (rows == 1 && T::RowsAtCompileTime == 1 ? shape[0] : 1) : shape[1]);
+    constexpr bool is_row = is_vector && T::RowsAtCompileTime == 1;
+    const auto rows = static_cast<Eigen::Index>(!fits ? 0 : is_row ? 1 : shape[0]);
+    const auto columns = static_cast<Eigen::Index>(!fits ? 0 : is_row ? shape[0] : is_vector ? 1 : shape[1]);
     if (!fits || (T::RowsAtCompileTime != Eigen::Dynamic && T::RowsAtCompileTime != rows) ||
         (T::ColsAtCompileTime != Eigen::Dynamic && T::ColsAtCompileTime != columns)) {
       throw ConversionError("", "an array of the shape of the Eigen type", to_string(Value(array)));
