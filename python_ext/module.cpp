@@ -1,7 +1,7 @@
 // py4cpp._native: the extension as Python sees it. One worker a process: what it consists of is made by connect() and
 // serve(), which the start-up code calls once, and is never destroyed.
 #include "as_object.hpp"
-#include "block_watch.hpp"
+#include "feed_loop.hpp"
 #include "fork_mark.hpp"
 #include "fork_pins.hpp"
 #include "greeting.hpp"
@@ -242,7 +242,8 @@ extern "C" __attribute__((visibility("default"))) PyObject* PyInit__native() {
     add("HostReference", host_reference_type());
     add("HostCallable", host_callable_type());
     add("HostIterator", host_iterator_type());
-    add("BlockWatch", block_watch_type());
+    add("FeedReader", feed_reader_type());
+    add("FeedLoop", feed_loop_type());
     checked(PyModule_AddStringConstant(module.get(), "version", version));
     return module;
   });

@@ -1,5 +1,7 @@
 #include "pending_call.hpp"
 
+#include "conversion.hpp"
+
 #include <new>
 #include <utility>
 
@@ -31,19 +33,8 @@ Session::Call& untaken(PyObject* self) {
   return *of(self).call;
 }
 
-// What was interrupted may be waited for again.
 PyObject* result(PyObject* self, PyObject*) noexcept {
-  try {
-    PendingCall& mine = of(self);
-    const Message answer = mine.host->next_answer(untaken(self));
-    const auto* reply = answer.as<wire::Reply>();
-    if (reply == nullptr || !reply->more()) mine.call.reset();
-    return mine.host->digest(answer, mine.name.c_str()).release();
-  } catch (const PythonRaised&) {
-  } catch (const std::exception&) {
-    PyErr_NoMemory();
-  }
-  return nullptr;
+  return guarded([&] { return next_result(self); });
 }
 
 PyObject* ready(PyObject* self, PyObject*) noexcept {
@@ -73,6 +64,15 @@ PyTypeObject* pending_call_type() {
   static PyTypeObject* type = nullptr;  // the GIL is its lock
   if (type == nullptr) type = make_type();
   return type;
+}
+
+// What was interrupted may be waited for again.
+Ref next_result(PyObject* pending_call) {
+  PendingCall& mine = of(pending_call);
+  const Message answer = mine.host->next_answer(untaken(pending_call));
+  const auto* reply = answer.as<wire::Reply>();
+  if (reply == nullptr || !reply->more()) mine.call.reset();
+  return mine.host->digest(answer, mine.name.c_str());
 }
 
 Ref make_pending_call(PendingCallHost& host, std::unique_ptr<Session::Call> call, std::string name) {

@@ -32,4 +32,7 @@ PyTypeObject* pending_call_type();
 // `call` has been asked. `name` is what tracebacks call it. `host` outlives it.
 Ref make_pending_call(PendingCallHost& host, std::unique_ptr<Session::Call> call, std::string name);
 
+// Waits for the next answer of such an object: what its method result() does.
+Ref next_result(PyObject* pending_call);
+
 }  // namespace py4cpp

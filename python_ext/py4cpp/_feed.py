@@ -9,7 +9,7 @@ from . import _native
 patience = 30.0  # seconds that other threads have to let go of an array before all are taken to be kept
 
 
-class Feed:
+class Feed(_native.FeedReader):
     """An iterable of batches, each a dict of numpy arrays on the pages that C++ wrote.
 
     A loop over it ends where the C++ program ends the epoch or closes the feed; the next loop goes on behind that. The
@@ -20,16 +20,8 @@ class Feed:
     def __init__(self, take, slots, name):
         self._take = take  # take() answers with one batch after another, None where an epoch ends, False for good
         self._slots = slots
-        self._in_turn = threading.Lock()  # one loop at a time waits: what comes is looked at in order
-        self._batches = None  # the answers of take()
-        self._taken = 0  # of them
-        self._given = _native.BlockWatch()  # what became of the batches
-        self._loops = 0
-        self._waiting = 0
         self._stuck_since = None
         self._change = 0  # odd: the last loop was left before its end
-        self._epoch = 0
-        self._closed = False
         self.name = name
 
     def __iter__(self):
@@ -47,26 +39,19 @@ class Feed:
     def _take_turn(self, loop):
         """The next batch, None where the epoch ends."""
         while True:
-            if self._batches is None:
-                self._batches = self._take.start()
-            try:
-                batch = self._batches.result()
-            except KeyboardInterrupt:
-                raise
-            except BaseException:
-                self._batches = None
-                raise
-            self._taken += 1
+            if not self._reads:
+                self._begin(self._take.start())
+            batch = self._answer()
             if batch:
                 if self._slots == 2:  # the loop drops the batch before this one only now, and C++ needs its slot
                     _native.send_soon()
-                self._given.add(batch)
+                self._gives(batch)
                 return batch
             if batch is None:
                 self._epoch += 1
                 return None
             if batch is False:
-                self._batches = None
+                self._ends()
                 self._closed = True
                 return None
             self._check_room(loop)  # 0: another loop has ended, and may keep arrays all the same
@@ -106,7 +91,7 @@ class Feed:
     def _stuck(self):
         # a loop that doesn't wait will let go of its batch, if there is a thread that may run it
         others_wait = self._waiting >= self._loops - 1 or threading.active_count() == 1
-        return others_wait and self._given.alive() >= self._slots
+        return others_wait and self._all_kept()
 
     def _entered(self):
         self._loops += 1
@@ -123,31 +108,24 @@ class Feed:
         self._take.start(self._change)
 
 
-class _Batches:
-    """One loop over a feed."""
+class _Batches(_native.FeedLoop):
+    """One loop over a feed. Its __next__ is native, and asks _next() unless there simply is another batch."""
 
     def __init__(self, feed):
-        self._feed = feed
-        self._epoch = feed._epoch
         self._counts = True
         feed._entered()
 
-    def __iter__(self):
-        return self
-
-    def __next__(self):  # short: between two batches all of it comes from slow caches
+    def _next(self):
         feed = self._feed
         if feed is None:
             raise StopIteration
         batch = None
         if self._epoch == feed._epoch and not feed._closed:
-            if feed._given.alive() >= feed._slots:
+            if feed._all_kept():
                 feed._check_room(self)
             feed._waiting += 1
             try:
-                with feed._in_turn:
-                    if self._epoch == feed._epoch and not feed._closed:
-                        batch = feed._take_turn(self)
+                batch = feed._in_turn(self._take)
             finally:
                 feed._waiting -= 1
         if batch is None:
@@ -155,13 +133,18 @@ class _Batches:
             raise StopIteration
         return batch
 
+    def _take(self):
+        feed = self._feed
+        return feed._take_turn(self) if self._epoch == feed._epoch and not feed._closed else None
+
     def __del__(self):
         if self._feed is not None:
             self._end()._left()
 
     def _end(self):
         self._out()
-        feed, self._feed = self._feed, None
+        feed = self._feed
+        self._drop()
         return feed
 
     def _out(self):
@@ -170,7 +153,7 @@ class _Batches:
         if self._counts:
             self._counts = False
             feed._loops -= 1
-        if feed._waiting > 0 and feed._given.alive() >= feed._slots:  # these have looked before
+        if feed._waiting > 0 and feed._all_kept():  # these have looked before
             feed._take.start(None, None, None)
 
 

@@ -1,0 +1,90 @@
+// The iterator that a loop over a feed has: what it does between two batches, and when something else comes.
+#include "feed_fixture.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace py4cpp::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class FeedLoops : public FeedTest {
+ protected:
+  FeedLoops() { load("feed_loop.py"); }
+};
+
+TEST_F(FeedLoops, OneThatIsInterruptedGoesOn) {
+  Feed feed = make();
+  py.call("begin", feed);
+  publish(feed, 1);
+  EXPECT_EQ(py.call<float>("take"), 1);
+  for (const float next : {2.0f, 3.0f}) {
+    const auto waiting = py.call_async<float>("take");
+    std::thread interrupter([&] {
+      std::this_thread::sleep_for(20ms);
+      waiting.cancel();
+    });
+    EXPECT_THROW(waiting.get(), errors::KeyboardInterrupt);
+    interrupter.join();
+    publish(feed, next);
+    EXPECT_EQ(py.call<float>("take"), next);
+  }
+}
+
+TEST_F(FeedLoops, OneThatHasEndedStaysSo) {
+  Feed feed = make();
+  py.call("begin", feed);
+  publish(feed, 1);
+  feed.end_epoch();
+  publish(feed, 2);
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), 1);
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), std::nullopt);
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), std::nullopt);
+  py.call("begin", feed);
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), 2);
+  feed.close();
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), std::nullopt);
+  EXPECT_EQ(py.call<std::optional<float>>("take_or_end"), std::nullopt);
+}
+
+TEST_F(FeedLoops, OneInACycleIsLeftWhenPythonCollectsIt) {
+  Feed feed = make();
+  const auto left = py.call_async("leave_in_a_cycle", feed);
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_EQ(thrown_by<Error>(produce).kind(), ErrorKind::invalid);
+  EXPECT_NO_THROW(left.get());
+}
+
+TEST_F(FeedLoops, EveryBatchOfManyEpochsGoesToOneThread) {
+  constexpr int last = 600;
+  Feed feed = make();
+  const auto got = py.call_async<std::vector<float>>("epochs_in_threads", feed, 3, last);
+  for (int i = 1; i <= last; ++i) {
+    publish(feed, static_cast<float>(i));
+    if (i % 7 == 0) feed.end_epoch();
+  }
+  feed.close();
+  auto sorted = got.get();
+  std::sort(sorted.begin(), sorted.end());
+  ASSERT_EQ(sorted.size(), static_cast<std::size_t>(last));
+  for (int i = 0; i < last; ++i) EXPECT_EQ(sorted[static_cast<std::size_t>(i)], static_cast<float>(i + 1));
+}
+
+TEST_F(FeedLoops, ItsNativeHalfRefusesWhatItCannotUse) {
+  Feed feed = make();
+  const std::vector<std::string> expected = {"TypeError", "TypeError",    "ValueError",  "ValueError",
+                                             "TypeError", "RuntimeError", "RuntimeError"};
+  EXPECT_EQ(py.call<std::vector<std::string>>("refused", feed), expected);
+  const auto sums = py.call_async<std::vector<float>>("read_all", feed);  // and goes on
+  publish(feed, 1);
+  feed.close();
+  EXPECT_EQ(sums.get().size(), 1u);
+}
+
+}  // namespace
+}  // namespace py4cpp::test
