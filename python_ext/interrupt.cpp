@@ -26,6 +26,8 @@ constexpr std::size_t deepest = 1024;  // calls nested deeper can't be interrupt
 std::array<std::atomic<std::uint64_t>, noted_count> noted;
 std::array<std::atomic<std::uint64_t>, deepest> active;
 std::atomic<std::size_t> active_count{0};
+std::atomic<std::size_t> held{0};
+std::atomic<bool> came_while_held{false};
 std::atomic<bool> pending{false};
 std::atomic<Watchdog*> waker{nullptr};
 pthread_t main_thread{};
@@ -34,8 +36,8 @@ pid_t main_process = 0;
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// `noted`, `active` and `active_count` belong to the main thread and to the handler, which runs on it: they must be
-// atomic and in order for the compiler, but no other processor looks.
+// `noted`, `active`, `active_count`, `held` and `came_while_held` belong to the main thread and to the handler, which
+// runs on it: they must be atomic and in order for the compiler, but no other processor looks.
 constexpr auto here = std::memory_order_relaxed;
 void in_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
@@ -65,6 +67,13 @@ void forget_active() noexcept {
 }
 
 // Async-signal-safe.
+void set_off() noexcept {
+  PyErr_SetInterruptEx(SIGINT);
+  pending.store(true);
+  waker.load()->look_again();
+}
+
+// Async-signal-safe.
 void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
   const int saved_errno = errno;
   if (!on_main_thread()) {  // the kernel chose another thread, whose system calls nobody wants to break
@@ -75,9 +84,11 @@ void on_interrupt(int signal_number, siginfo_t* info, void*) noexcept {
     const std::size_t count = active_count.load(here);
     for (std::size_t i = 0; i < count; ++i) {
       if (active[i].load(here) != id) continue;
-      PyErr_SetInterruptEx(SIGINT);
-      pending.store(true);
-      waker.load()->look_again();
+      if (held.load(here) > 0) {
+        came_while_held.store(true, here);
+      } else {
+        set_off();
+      }
     }
   }
   errno = saved_errno;
@@ -122,6 +133,19 @@ void check_interrupts() {
   if (!on_main_thread()) return;
   pending.store(false);
   if (PyErr_CheckSignals() < 0) throw PythonRaised{};
+}
+
+HeldInterrupts::HeldInterrupts() noexcept : holds_(on_main_thread()) {
+  if (holds_) held.store(held.load(here) + 1, here);
+  in_order();
+}
+
+HeldInterrupts::~HeldInterrupts() {
+  in_order();
+  if (!holds_) return;
+  held.store(held.load(here) - 1, here);
+  in_order();
+  if (held.load(here) == 0 && came_while_held.exchange(false) && any_active_noted()) set_off();
 }
 
 ActiveCall::ActiveCall(std::uint64_t id) noexcept

@@ -8,6 +8,7 @@
 //   2. A call is put on the active stack before it asks whether its id has been noted: whoever is first, it is seen.
 //   3. A call leaves the stack before it lets Python act on what is pending: nothing pending outlives it, except what
 //      was meant for an outer call, which is then set off again.
+//   4. While interrupts are held back, the handler only notes them; the last holder lets Python act on one that came.
 // Calls on other threads can't be interrupted: Python delivers signals to the main thread only.
 #pragma once
 
@@ -25,6 +26,18 @@ void install_interrupts(Watchdog& watchdog);
 const std::atomic<bool>& interrupt_pending() noexcept;
 // On the main thread with the GIL, before such a wait. Throws PythonRaised if Python has something to raise.
 void check_interrupts();
+
+// For what must not be left half done. Interrupts wait while one lives on the main thread; on others it does nothing.
+class HeldInterrupts {
+ public:
+  HeldInterrupts() noexcept;
+  ~HeldInterrupts();
+  HeldInterrupts(const HeldInterrupts&) = delete;
+  HeldInterrupts& operator=(const HeldInterrupts&) = delete;
+
+ private:
+  const bool holds_;
+};
 
 // One call being run; on the stack of the thread that runs it, which holds the GIL.
 class ActiveCall {

@@ -1,7 +1,10 @@
 #include "names.hpp"
 
+#include "interrupt.hpp"
+#include "numpy_api.hpp"
 #include "saved_error.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace py4cpp {
@@ -38,6 +41,13 @@ Ref submodule_name(PyObject* object, PyObject* part) {
     return {};
   }
   return checked(PyUnicode_FromFormat("%U.%U", name.get(), part));
+}
+
+// PyImport_ImportModuleLevelObject(name) without a level: the top package of a dotted name. Null with an error set.
+Ref import_top(PyObject* name) noexcept {
+  std::optional<HeldInterrupts> whole;
+  if (Numpy::is_part(name)) whole.emplace();
+  return Ref::steal(PyImport_ImportModuleLevelObject(name, nullptr, nullptr, nullptr, 0));
 }
 
 }  // namespace
@@ -82,7 +92,7 @@ Ref Names::in_scope(PyObject* name) const {
 Ref Names::first(const Parts& parts) const {
   PyObject* name = parts.front().get();
   if (Ref found = in_scope(name)) return found;
-  Ref module = Ref::steal(PyImport_ImportModuleLevelObject(name, nullptr, nullptr, nullptr, 0));
+  Ref module = import_top(name);
   if (module) return module;
   if (parts.size() == 1 && says_missing(name)) {
     PyErr_Clear();
@@ -97,7 +107,7 @@ Ref Names::next(const Ref& object, PyObject* part) {
   if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw PythonRaised{};
   SavedError no_attribute;
   if (const Ref full = submodule_name(object.get(), part)) {
-    found = Ref::steal(PyImport_ImportModuleLevelObject(full.get(), nullptr, nullptr, nullptr, 0));
+    found = import_top(full.get());
     if (found) return checked(PyImport_GetModule(full.get()));
     if (!says_missing(full.get())) throw PythonRaised{};
   }
@@ -120,6 +130,8 @@ Ref Names::look_up(std::string_view dotted) {
 Ref Names::import_module(PyObject* full_name) {
   const Ref importlib = checked(PyImport_ImportModule("importlib"));
   const Ref function = attribute(importlib.get(), "import_module");
+  std::optional<HeldInterrupts> whole;
+  if (Numpy::is_part(full_name)) whole.emplace();
   return checked(PyObject_CallFunctionObjArgs(function.get(), full_name, nullptr));
 }
 

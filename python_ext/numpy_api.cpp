@@ -1,5 +1,7 @@
 #include "numpy_api.hpp"
 
+#include "interrupt.hpp"
+
 #include <array>
 #include <bit>
 #include <string>
@@ -139,8 +141,16 @@ void (*found_action)(const Numpy&) = nullptr;
 
 }  // namespace
 
+bool Numpy::is_part(PyObject* module_name) noexcept {
+  const Ref prefix = Ref::steal(PyUnicode_FromString("numpy."));
+  if (!prefix) PyErr_Clear();
+  return PyUnicode_CompareWithASCIIString(module_name, "numpy") == 0 ||
+         (prefix && PyUnicode_Tailmatch(module_name, prefix.get(), 0, PY_SSIZE_T_MAX, -1) == 1);
+}
+
 const Numpy& Numpy::get() {
   if (loaded != nullptr) return *loaded;
+  const HeldInterrupts whole;
   const Ref numpy = Ref::steal(PyImport_ImportModule("numpy"));
   if (!numpy) explain_missing_numpy();
   if (if_imported() == nullptr) {

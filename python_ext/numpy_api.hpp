@@ -38,8 +38,11 @@ class Numpy {
  public:
   enum class Scalar { truth, integer, floating, complex, bytes, string };
 
-  // Imports numpy. Throws PythonRaised: an ImportError that says what to do where there is none.
+  // Imports numpy, the whole of it: interrupts wait, since after half an import there can't be another one. Throws
+  // PythonRaised: an ImportError that says what to do where there is none.
   static const Numpy& get();
+  // Whether a module of this name, a str, is numpy or belongs to it.
+  static bool is_part(PyObject* module_name) noexcept;
   // Null as long as nobody has imported numpy. Throws PythonRaised only if what was imported can't be used.
   static const Numpy* if_imported();
   // Called once, when one of these first finds numpy. Must not throw.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 namespace py4cpp::test {
 
@@ -81,6 +82,29 @@ TEST_F(Interrupts, OfADeadlineNeverHitTheNextCall) {
     ASSERT_EQ(py.call<int>("abs", -i), i);
   }
   EXPECT_GT(late, 0);
+}
+
+// Half imported, numpy can't be imported again: whoever imports it for a call does so to the end, and the call gets its
+// interrupt then.
+TEST(InterruptsOfAnImport, LeaveNumpyWhole) {
+  xt::xtensor<double, 1> ones = xt::ones<double>({10'000});
+  for (const int milliseconds : {5, 20, 35, 50, 65, 80}) {
+    Python py(config());
+    py.exec(
+        "def endless(*arguments):\n    while True: pass\ndef whole():\n    import numpy\n    return "
+        "numpy.ones(3).sum()");
+    const bool by_name = milliseconds % 10 == 0;
+    const auto call = by_name ? py.call_async<void>("numpy.add", 1, "one") : py.call_async<void>("endless", ones);
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    call.cancel();
+    if (by_name) {
+      EXPECT_THROW(call.get(), PythonError);  // interrupted, or numpy's own
+    } else {
+      EXPECT_THROW(call.get(), errors::KeyboardInterrupt);
+    }
+    EXPECT_EQ(py.call<double>("numpy.sum", ones), 10'000);
+    EXPECT_EQ(py.call<double>("whole"), 3);
+  }
 }
 
 }  // namespace py4cpp::test
