@@ -1,8 +1,10 @@
 #include "feed_loop.hpp"
 
 #include "conversion.hpp"
+#include "host_reference.hpp"
 #include "numpy_api.hpp"
 #include "pending_call.hpp"
+#include "saved_error.hpp"
 #include "shared_block.hpp"
 
 #include <pythread.h>
@@ -18,16 +20,17 @@ namespace py4cpp {
 
 namespace {
 
-// The loop drops the batch before only now that it has the next one. Of two slots that is one which C++ waits for.
+// A loop drops the batch before only when it has the next one. Of two slots that is one which C++ waits for.
 constexpr Py_ssize_t few_slots = 2;
 
 struct FeedReader {
   PyObject head;
-  Ref answers;  // a PendingCall, or none
-  Ref aside;    // an answer that isn't a batch and that nobody has looked at yet
-  PyThread_type_lock turn;
+  PyObject* take;                           // null before __init__
+  Ref answers;                              // a PendingCall, none before the first loop and after the last answer
+  PyThread_type_lock turn;                  // one loop at a time waits: what comes is looked at in order
   std::vector<std::weak_ptr<Block>> given;  // of the last batches
   Py_ssize_t slots, taken, epoch, loops, waiting;
+  Py_ssize_t change;  // odd: the last loop was left before its end
   char closed;
 };
 
@@ -35,10 +38,12 @@ struct FeedLoop {
   PyObject head;
   PyObject* feed;  // null once it has ended
   Py_ssize_t epoch;
+  bool counts;  // as one of the feed's loops: not after an exception, whose traceback keeps it, until it goes on
 };
 
 FeedReader& reader_of(PyObject* object) noexcept { return *reinterpret_cast<FeedReader*>(object); }
 FeedLoop& loop_of(PyObject* object) noexcept { return *reinterpret_cast<FeedLoop*>(object); }
+PyObject* object_of(FeedReader& reader) noexcept { return &reader.head; }
 
 Ref none() { return Ref::borrow(Py_None); }
 
@@ -48,28 +53,12 @@ void free_object(PyObject* self) noexcept {
   Py_DECREF(reinterpret_cast<PyObject*>(type));
 }
 
-// ---- FeedReader
+// ---- what the C++ side is told
 
-PyObject* new_reader(PyTypeObject* type, PyObject*, PyObject*) noexcept {
-  return guarded([&] {
-    Ref made = checked(PyType_GenericAlloc(type, 0));  // zeros
-    FeedReader& reader = reader_of(made.get());
-    new (&reader.answers) Ref();
-    new (&reader.aside) Ref();
-    new (&reader.given) std::vector<std::weak_ptr<Block>>();
-    reader.turn = PyThread_allocate_lock();
-    if (reader.turn == nullptr) throw std::bad_alloc();
-    return made;
-  });
-}
-
-void deallocate_reader(PyObject* self) noexcept {
-  FeedReader& reader = reader_of(self);
-  reader.answers.~Ref();
-  reader.aside.~Ref();
-  reader.given.~vector();
-  if (reader.turn != nullptr) PyThread_free_lock(reader.turn);
-  free_object(self);
+template <class... Arguments>
+Ref start_take(FeedReader& reader, const char* format, Arguments... arguments) {
+  if (reader.take == nullptr) raise_python(PyExc_RuntimeError, "this feed was made without its C++ end");
+  return checked(PyObject_CallMethod(reader.take, "start", format, arguments...));
 }
 
 bool all_kept(FeedReader& reader) noexcept {
@@ -78,11 +67,38 @@ bool all_kept(FeedReader& reader) noexcept {
   return reader.given.size() >= static_cast<std::size_t>(reader.slots);
 }
 
+void changed(FeedReader& reader) { start_take(reader, "n", ++reader.change); }
+
+void entered(FeedReader& reader) {
+  ++reader.loops;
+  if (reader.change % 2 == 1) changed(reader);
+}
+
+// It takes no more batches.
+void out(FeedReader& reader, FeedLoop& loop) {
+  if (std::exchange(loop.counts, false)) --reader.loops;
+  if (reader.waiting > 0 && all_kept(reader)) start_take(reader, "OOO", Py_None, Py_None, Py_None);  // they have looked
+}
+
+// The same, before its end. C++ is told when it was the only one.
+void left(FeedReader& reader, FeedLoop& loop) noexcept {
+  SavedError saved;
+  try {
+    out(reader, loop);
+    if (reader.loops == 0 && reader.change % 2 == 0 && reader.closed == 0) changed(reader);
+  } catch (const PythonRaised&) {
+    PyErr_Clear();  // nobody is there to be told
+  }
+  saved.restore();
+}
+
+// ---- batches
+
 void gives(FeedReader& reader, PyObject* batch) {
   PyObject* array = nullptr;
   Py_ssize_t position = 0;
-  if (PyDict_Check(batch) == 0 || PyDict_Next(batch, &position, nullptr, &array) == 0 ||
-      !Numpy::get().is_array(array) || Numpy::fields(array).base == nullptr) {
+  if (PyDict_Next(batch, &position, nullptr, &array) == 0 || !Numpy::get().is_array(array) ||
+      Numpy::fields(array).base == nullptr) {
     raise_python(PyExc_ValueError, "this is no dict of arrays that came from C++");
   }
   std::weak_ptr<Block> block = block_of(Numpy::fields(array).base);
@@ -90,11 +106,13 @@ void gives(FeedReader& reader, PyObject* batch) {
   reader.given.push_back(std::move(block));
 }
 
-// With the turn.
 Ref next_answer(FeedReader& reader) {
-  if (reader.aside) return std::exchange(reader.aside, nullptr);
+  if (!reader.answers) {
+    Ref answers = start_take(reader, nullptr);
+    if (Py_TYPE(answers.get()) != pending_call_type()) raise_python(PyExc_TypeError, "a feed reads a PendingCall");
+    reader.answers = std::move(answers);
+  }
   const Ref answers = reader.answers;
-  if (!answers) raise_python(PyExc_RuntimeError, "this feed is not being read");
   try {
     Ref answer = next_result(answers.get());
     ++reader.taken;
@@ -105,81 +123,166 @@ Ref next_answer(FeedReader& reader) {
   }
 }
 
-PyObject* begin(PyObject* self, PyObject* answers) noexcept {
-  return guarded([&] {
-    if (Py_TYPE(answers) != pending_call_type()) raise_python(PyExc_TypeError, "a feed reads a PendingCall");
-    reader_of(self).answers = Ref::borrow(answers);
-    return none();
-  });
-}
+void check_room(FeedReader& reader) { checked(PyObject_CallMethod(object_of(reader), "_check_room", nullptr)); }
 
-PyObject* ends(PyObject* self, PyObject*) noexcept {
-  reader_of(self).answers.reset();
-  return none().release();
-}
-
-PyObject* answer(PyObject* self, PyObject*) noexcept {
-  return guarded([&] { return next_answer(reader_of(self)); });
-}
-
-// Interruptible.
-void await_turn(FeedReader& reader) {
+// The next batch, None where the epoch ends. With the turn.
+Ref take_turn(FeedReader& reader) {
   for (;;) {
-    PyLockStatus status = PY_LOCK_FAILURE;
-    {
-      const GilRelease others_may_run;
-      status = PyThread_acquire_lock_timed(reader.turn, -1, 1);
+    Ref answer = next_answer(reader);
+    if (PyDict_Check(answer.get()) != 0) {
+      if (reader.slots <= few_slots) checked(PyObject_CallMethod(object_of(reader), "_send_soon", nullptr));
+      gives(reader, answer.get());
+      return answer;
     }
-    if (status == PY_LOCK_ACQUIRED) return;
-    checked(PyErr_CheckSignals());
+    if (answer.get() == Py_None) {
+      ++reader.epoch;
+      return answer;
+    }
+    if (answer.get() == Py_False) {
+      reader.answers.reset();
+      reader.closed = 1;
+      return none();
+    }
+    check_room(reader);  // another loop has ended, and may keep arrays all the same
   }
 }
 
-PyObject* in_turn(PyObject* self, PyObject* function) noexcept {
-  return guarded([&] {
-    await_turn(reader_of(self));
-    Ref result = Ref::steal(PyObject_CallNoArgs(function));
-    PyThread_release_lock(reader_of(self).turn);
-    return checked(result.release());
+class Turn {
+ public:
+  explicit Turn(FeedReader& reader) : turn_(reader.turn) {  // interruptible
+    if (PyThread_acquire_lock(turn_, NOWAIT_LOCK) != 0) return;
+    while (wait() != PY_LOCK_ACQUIRED) checked(PyErr_CheckSignals());
+  }
+  ~Turn() { PyThread_release_lock(turn_); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  PyLockStatus wait() noexcept {
+    const GilRelease others_may_run;
+    return PyThread_acquire_lock_timed(turn_, -1, 1);
+  }
+
+  PyThread_type_lock turn_;
+};
+
+class Waiting {
+ public:
+  explicit Waiting(FeedReader& reader) noexcept : reader_(reader) { ++reader_.waiting; }
+  ~Waiting() { --reader_.waiting; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  FeedReader& reader_;
+};
+
+bool has_ended(const FeedReader& reader, const FeedLoop& loop) noexcept {
+  return loop.epoch != reader.epoch || reader.closed != 0;
+}
+
+Ref await_batch(FeedReader& reader, FeedLoop& loop) {
+  if (has_ended(reader, loop)) return none();
+  if (!std::exchange(loop.counts, true)) entered(reader);
+  const Waiting waiting(
+      reader);  // before it looks: of loops that end up waiting for each other, the last sees the others
+  if (all_kept(reader)) check_room(reader);
+  const Turn turn(reader);
+  return has_ended(reader, loop) ? none() : take_turn(reader);
+}
+
+PyObject* next(PyObject* self) noexcept {
+  return guarded([&]() -> Ref {
+    FeedLoop& loop = loop_of(self);
+    const Ref feed = Ref::borrow(loop.feed);
+    if (!feed) return nullptr;
+    FeedReader& reader = reader_of(feed.get());
+    try {
+      Ref batch = await_batch(reader, loop);
+      if (batch.get() != Py_None) return batch;
+    } catch (const PythonRaised&) {
+      left(reader, loop);
+      throw;
+    }
+    Py_CLEAR(loop.feed);
+    out(reader, loop);
+    return nullptr;
   });
 }
 
-PyObject* give(PyObject* self, PyObject* batch) noexcept {
+// ---- FeedReader
+
+PyObject* new_reader(PyTypeObject* type, PyObject*, PyObject*) noexcept {
   return guarded([&] {
-    gives(reader_of(self), batch);
-    return none();
+    Ref made = checked(PyType_GenericAlloc(type, 0));  // zeros
+    FeedReader& reader = reader_of(made.get());
+    new (&reader.answers) Ref();
+    new (&reader.given) std::vector<std::weak_ptr<Block>>();
+    reader.turn = PyThread_allocate_lock();
+    if (reader.turn == nullptr) throw std::bad_alloc();
+    return made;
   });
+}
+
+int init_reader(PyObject* self, PyObject* arguments, PyObject*) noexcept {
+  FeedReader& reader = reader_of(self);
+  PyObject* take = nullptr;
+  Py_ssize_t slots = 0;
+  if (PyArg_ParseTuple(arguments, "O!n", host_callable_type(), &take, &slots) == 0) return -1;
+  Py_INCREF(take);
+  Py_XDECREF(std::exchange(reader.take, take));
+  reader.slots = slots;
+  return 0;
+}
+
+int traverse_reader(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reader_of(self).take);
+  return 0;
+}
+
+int clear_reader(PyObject* self) noexcept {
+  Py_CLEAR(reader_of(self).take);
+  return 0;
+}
+
+void deallocate_reader(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  FeedReader& reader = reader_of(self);
+  clear_reader(self);
+  reader.answers.~Ref();
+  reader.given.~vector();
+  if (reader.turn != nullptr) PyThread_free_lock(reader.turn);
+  free_object(self);
+}
+
+PyObject* iterate(PyObject* self) noexcept {
+  return PyObject_CallFunction(reinterpret_cast<PyObject*>(feed_loop_type()), "O", self);
 }
 
 PyObject* keeps_all(PyObject* self, PyObject*) noexcept { return PyBool_FromLong(all_kept(reader_of(self)) ? 1 : 0); }
 
-PyObject* reads(PyObject* self, void*) noexcept { return PyBool_FromLong(reader_of(self).answers ? 1 : 0); }
-
 PyTypeObject* make_reader_type() {
-  static PyMemberDef members[] = {{"_slots", T_PYSSIZET, offsetof(FeedReader, slots), 0, nullptr},
+  static PyMemberDef members[] = {{"_take", T_OBJECT, offsetof(FeedReader, take), READONLY, nullptr},
+                                  {"_slots", T_PYSSIZET, offsetof(FeedReader, slots), READONLY, nullptr},
                                   {"_taken", T_PYSSIZET, offsetof(FeedReader, taken), READONLY, nullptr},
-                                  {"_epoch", T_PYSSIZET, offsetof(FeedReader, epoch), 0, nullptr},
-                                  {"_loops", T_PYSSIZET, offsetof(FeedReader, loops), 0, nullptr},
-                                  {"_waiting", T_PYSSIZET, offsetof(FeedReader, waiting), 0, nullptr},
-                                  {"_closed", T_BOOL, offsetof(FeedReader, closed), 0, nullptr},
+                                  {"_loops", T_PYSSIZET, offsetof(FeedReader, loops), READONLY, nullptr},
+                                  {"_waiting", T_PYSSIZET, offsetof(FeedReader, waiting), READONLY, nullptr},
+                                  {"_closed", T_BOOL, offsetof(FeedReader, closed), READONLY, nullptr},
                                   {nullptr, 0, 0, 0, nullptr}};
-  static PyMethodDef methods[] = {{"_begin", begin, METH_O, nullptr},
-                                  {"_ends", ends, METH_NOARGS, nullptr},
-                                  {"_answer", answer, METH_NOARGS, nullptr},
-                                  {"_in_turn", in_turn, METH_O, nullptr},
-                                  {"_gives", give, METH_O, nullptr},
-                                  {"_all_kept", keeps_all, METH_NOARGS, nullptr},
-                                  {nullptr, nullptr, 0, nullptr}};
-  static PyGetSetDef properties[] = {{"_reads", reads, nullptr, nullptr, nullptr},
-                                     {nullptr, nullptr, nullptr, nullptr, nullptr}};
+  static PyMethodDef methods[] = {{"_all_kept", keeps_all, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(&new_reader)},
+                                {Py_tp_init, reinterpret_cast<void*>(&init_reader)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&deallocate_reader)},
+                                {Py_tp_traverse, reinterpret_cast<void*>(&traverse_reader)},
+                                {Py_tp_clear, reinterpret_cast<void*>(&clear_reader)},
+                                {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
                                 {Py_tp_members, members},
                                 {Py_tp_methods, methods},
-                                {Py_tp_getset, properties},
                                 {0, nullptr}};
   static PyType_Spec spec{"py4cpp._native.FeedReader", sizeof(FeedReader), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE, slots};
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+                          slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
 }
 
@@ -190,8 +293,11 @@ PyObject* new_loop(PyTypeObject* type, PyObject* arguments, PyObject*) noexcept 
     PyObject* feed = nullptr;
     if (PyArg_ParseTuple(arguments, "O!", feed_reader_type(), &feed) == 0) throw PythonRaised{};
     Ref made = checked(PyType_GenericAlloc(type, 0));
-    loop_of(made.get()).feed = Ref::borrow(feed).release();
-    loop_of(made.get()).epoch = reader_of(feed).epoch;
+    FeedLoop& loop = loop_of(made.get());
+    loop.feed = Ref::borrow(feed).release();
+    loop.epoch = reader_of(feed).epoch;
+    loop.counts = true;
+    entered(reader_of(feed));
     return made;
   });
 }
@@ -203,7 +309,8 @@ int traverse_loop(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int clear_loop(PyObject* self) noexcept {
-  Py_CLEAR(loop_of(self).feed);
+  const Ref feed = Ref::steal(std::exchange(loop_of(self).feed, nullptr));
+  if (feed) left(reader_of(feed.get()), loop_of(self));
   return 0;
 }
 
@@ -213,62 +320,16 @@ void deallocate_loop(PyObject* self) noexcept {
   free_object(self);
 }
 
-PyObject* drop(PyObject* self, PyObject*) noexcept {
-  clear_loop(self);
-  return none().release();
-}
-
-// The next batch, if it is this loop's turn and what comes is a batch; nothing otherwise.
-Ref next_batch(FeedLoop& loop) {
-  if (loop.feed == nullptr) return nullptr;
-  const Ref feed = Ref::borrow(loop.feed);
-  FeedReader& reader = reader_of(feed.get());
-  const bool goes_on = loop.epoch == reader.epoch && reader.closed == 0 && reader.answers && !reader.aside;
-  if (!goes_on || reader.slots <= few_slots || all_kept(reader)) return nullptr;
-  if (PyThread_acquire_lock(reader.turn, NOWAIT_LOCK) == 0) return nullptr;
-  ++reader.waiting;
-  Ref answer;
-  try {
-    answer = next_answer(reader);
-    if (PyDict_Check(answer.get()) != 0) {
-      gives(reader, answer.get());
-    } else {
-      reader.aside = std::exchange(answer, nullptr);
-    }
-  } catch (...) {
-    --reader.waiting;
-    PyThread_release_lock(reader.turn);
-    throw;
-  }
-  --reader.waiting;
-  PyThread_release_lock(reader.turn);
-  return answer;
-}
-
-PyObject* next(PyObject* self) noexcept {
-  return guarded([&] {
-    Ref batch = next_batch(loop_of(self));
-    return batch ? batch : checked(PyObject_CallMethod(self, "_next", nullptr));
-  });
-}
-
 PyTypeObject* make_loop_type() {
-  static PyMemberDef members[] = {{"_feed", T_OBJECT, offsetof(FeedLoop, feed), READONLY, nullptr},
-                                  {"_epoch", T_PYSSIZET, offsetof(FeedLoop, epoch), READONLY, nullptr},
-                                  {nullptr, 0, 0, 0, nullptr}};
-  static PyMethodDef methods[] = {{"_drop", drop, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(&new_loop)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&deallocate_loop)},
                                 {Py_tp_traverse, reinterpret_cast<void*>(&traverse_loop)},
                                 {Py_tp_clear, reinterpret_cast<void*>(&clear_loop)},
-                                {Py_tp_methods, methods},
                                 {Py_tp_iter, reinterpret_cast<void*>(&PyObject_SelfIter)},
                                 {Py_tp_iternext, reinterpret_cast<void*>(&next)},
-                                {Py_tp_members, members},
                                 {0, nullptr}};
   static PyType_Spec spec{"py4cpp._native.FeedLoop", sizeof(FeedLoop), 0,
-                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
-                          slots};
+                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE, slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
 }
 

@@ -1,23 +1,27 @@
-// What a loop over a feed does between two batches when nothing is out of the ordinary, which is short: the loop's body
-// has just filled the caches with its batch. All else is in py4cpp/_feed.py, whose classes derive from these two.
+// Loops in Python over a C++ Feed. In C++, since between two batches everything comes from slow caches, the loop's body
+// having filled them, and since nothing here may be cut off halfway by an interrupt, which Python raises between any
+// two calls of its own. What to do when a program keeps the arrays of every slot is policy, and in py4cpp/_feed.py.
 #pragma once
 
 #include "refs.hpp"
 
 namespace py4cpp {
 
-// py4cpp._native.FeedReader(): the Python end of a feed.
-//   _begin(answers)     from now on batches are the answers of this PendingCall; _ends() when there are no more
-//   _in_turn(function)  function(), one at a time: what comes is looked at in order
-//   _answer()           in turn: waits for the next one; an exception is the last, if it isn't KeyboardInterrupt
-//   _gives(batch)       a loop gets it; all its arrays lie in one block that came from C++
-//   _all_kept()         whether every slot holds a batch that a loop got and that is still referred to
-// Numbers: _slots; _taken answers; _epoch, of those that have ended; _loops that take batches; _waiting, those of them
-// that wait for one. Flags: _reads, whether there are answers to wait for; _closed.
+// py4cpp._native.FeedReader(take, slots): the Python end of a feed, an iterable. take() is a HostCallable:
+//   take()                   its answers are one batch after another, each a dict of arrays that lie in one block that
+//                            came from C++; None where an epoch ends, 0 when loops are to look whether there is room,
+//                            at last False, or an exception
+//   take(change)             tells that the last loop was left before its end (an odd number), or that another one has
+//                            begun after that (the next one)
+//   take(None, None, None)   asks for a 0
+// A loop that waits for a batch while all slots are kept calls self._check_room() first, which may raise, and again for
+// each 0. Any number of threads may loop.
+//   _all_kept()   whether every slot holds a batch that a loop got and that is still referred to
+//   _take _slots; _taken, how many answers; _loops, that take batches; _waiting, those of them that wait for one;
+//   _closed
 PyTypeObject* feed_reader_type();
 
-// py4cpp._native.FeedLoop(reader): an iterator over what is left of an epoch. Where it isn't simply the next batch's
-// turn, it asks self._next(). Attributes: _feed, None after _drop(), which the end of the loop calls; _epoch.
+// py4cpp._native.FeedLoop(reader): an iterator over what is left of an epoch.
 PyTypeObject* feed_loop_type();
 
 // Both are made at first use, and throw PythonRaised.

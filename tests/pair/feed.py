@@ -72,6 +72,28 @@ def ends_in_threads(feed, count):
     return [type(task.exception()).__name__ for task in tasks]
 
 
+def interrupted_beside_a_thread(feed, both_hold_one):
+    """What ended a loop in a thread, when another was interrupted whose exception keeps it, and its batch."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    both = threading.Barrier(2)
+
+    def read(told):
+        for batch in feed:
+            batch["x"].sum()
+            both.wait()
+            told()
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(read, lambda: None)
+        try:
+            read(both_hold_one)
+        except KeyboardInterrupt as interrupt:
+            kept = interrupt
+            return type(other.exception()).__name__, type(kept).__name__
+
+
 def work_behind(feed):
     """Reads in a thread, and works on what that has read, slowly."""
     import queue

@@ -95,6 +95,24 @@ TEST_F(KeptBatches, MoreLoopsThanSlotsAreAllTold) {
   EXPECT_EQ(ends.get(), std::vector<std::string>(4, "BufferError"));
 }
 
+// Which nobody would look at again.
+TEST_F(KeptBatches, ALoopThatWasInterruptedIsNoReasonToWaitForEver) {
+  lose_patience();
+  Feed feed = make(2);
+  std::atomic<bool> ready{false};
+  const auto ends =
+      py.call_async<std::pair<std::string, std::string>>("interrupted_beside_a_thread", feed, [&] { ready = true; });
+  for (int i = 0; i < 2; ++i) publish(feed, 1);
+  while (!ready) std::this_thread::yield();
+  std::this_thread::sleep_for(20ms);  // both wait for a batch by now; nobody waits for a slot
+  ends.cancel();
+  const auto produce = [&] {
+    for (;;) publish(feed, 1);
+  };
+  EXPECT_EQ(thrown_by<Error>(produce).kind(), ErrorKind::invalid);  // nobody reads any more
+  EXPECT_EQ(ends.get(), std::make_pair(std::string("BufferError"), std::string("KeyboardInterrupt")));
+}
+
 TEST_F(KeptBatches, AThreadAtWorkOnWhatTheLoopHandedOnHasTimeToLetGo) {
   Feed feed = make(2);
   const auto seen = py.call_async<std::vector<float>>("work_behind", feed);
