@@ -50,7 +50,7 @@ const std::vector<Layer>& layers() {
       {"wire",
        {"call_message", "codec", "exports", "failure_codec", "message", "wire"}},
       {"channel",
-       {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process"}},
+       {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process", "spawn"}},
       {"session",
        {"call_table", "session", "session_lead", "session_output", "session_parts", "session_receive", "session_wait"}},
       {"extension",
