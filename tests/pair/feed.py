@@ -180,6 +180,44 @@ def train(feed):
     return losses
 
 
+def load_as_they_are(feed, **options):
+    """Of each batch that a loader gives: its type, x's shape, where x is in the loader and where it was by hand."""
+    from torch.utils.data import DataLoader
+
+    from py4cpp.torch import FeedDataset
+
+    class Noting(FeedDataset):
+        def __iter__(self):
+            for batch in super().__iter__():
+                addresses.append(batch["x"].data_ptr())
+                yield batch
+
+    addresses, loaded = [], []
+    for batch in DataLoader(Noting(feed), **options):
+        loaded.append((isinstance(batch, dict), list(batch["x"].shape), batch["x"].data_ptr() == addresses[-1]))
+    return loaded
+
+
+def copy_by_hand(feed):
+    """What a batch is by hand, and what become of it where it is copied, pickled or converted as a loader does."""
+    import copy
+    import pickle
+
+    from torch.utils.data import default_convert
+
+    from py4cpp.torch import FeedDataset
+
+    (batch,) = FeedDataset(feed)
+    plain = [copy.copy(batch), copy.deepcopy(batch), pickle.loads(pickle.dumps(batch)), {**batch}, batch | {}]
+    same = [list(each) == ["x", "label"] and bool((each["x"] == batch["x"]).all()) for each in plain]
+    converted = default_convert(batch)
+    return (
+        isinstance(batch, dict) and isinstance(converted, dict) and repr(batch) == repr(dict(batch)),
+        [type(each) is dict for each in plain],
+        same + [converted["x"].data_ptr() == batch["x"].data_ptr()],
+    )
+
+
 def pickle_it(feed):
     import pickle
 

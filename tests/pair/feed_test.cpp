@@ -352,6 +352,41 @@ TEST_F(Feeds, PyTorchReadsThemThroughALoader) {
   EXPECT_LT(descent.back(), descent.front() / 4);
 }
 
+// A loader makes batches of one unless it is told not to.
+TEST_F(Feeds, PyTorchsLoaderTakesBatchesForBatches) {
+  using Loaded = std::vector<std::tuple<bool, std::vector<int>, bool>>;
+  const Loaded as_published = {{true, {4}, true}, {true, {4}, true}, {true, {2}, true}};
+  for (const char* const options : {"", "batch_size=None", "batch_size=1", "batch_size=1, drop_last=True"}) {
+    Feed feed = make();
+    const auto loaded = py.eval_async<Loaded>(std::string("load_as_they_are(feed, ") + options + ")", "feed"_a = feed);
+    publish(feed, 1);
+    publish(feed, 2);
+    feed.acquire().publish(2);
+    feed.close();
+    EXPECT_EQ(loaded.get(), as_published) << options;
+  }
+  for (const int batch_size : {2, 8}) {  // as many as the feed has slots for, and more
+    Feed feed = make();
+    const auto loaded = py.call_async("load_as_they_are", feed, "batch_size"_a = batch_size);
+    try {
+      for (int i = 0; i < 20; ++i) publish(feed, 1);
+      feed.close();
+    } catch (const PythonError&) {
+    }
+    const auto error = thrown_by<PythonError>([&] { loaded.get(); });
+    EXPECT_EQ(error.type(), batch_size == 2 ? "TypeError" : "BufferError");
+    EXPECT_NE(error.message().find("batch_size=None"), std::string::npos) << error.message();
+  }
+}
+
+TEST_F(Feeds, PyTorchsBatchesAreDictsByHand) {
+  Feed feed = make();
+  const auto kinds = py.call_async<std::tuple<bool, std::vector<bool>, std::vector<bool>>>("copy_by_hand", feed);
+  publish(feed, 7);
+  feed.close();
+  EXPECT_EQ(kinds.get(), std::make_tuple(true, std::vector<bool>(5, true), std::vector<bool>(6, true)));
+}
+
 TEST_F(Feeds, LoaderWorkersAreToldWhatToDo) {
   Feed feed = make();
   const auto done = py.call_async("train_in_workers", feed);
