@@ -47,10 +47,19 @@ def targets(results):
             continue
         value = statistics.median(rounds)
         spread = f"{_number(min(rounds))} – {_number(max(rounds))}"
-        rows.append(
-            _row(target.what, wanted, quantity(value, target.unit), spread, "yes" if target.met(value) else "**no**")
-        )
+        measured = quantity(value, target.unit) + _beside(results, target)
+        rows.append(_row(target.what, wanted, measured, spread, "yes" if target.met(value) else "**no**"))
     return "\n".join(rows)
+
+
+def _beside(results, target):
+    if target.beside is None:
+        return ""
+    what, figure = target.beside
+    try:
+        return f" ({what} {quantity(statistics.median(results.by_round(figure)), target.unit)})"
+    except KeyError:
+        return ""
 
 
 def _reason(results, name):

@@ -1,6 +1,6 @@
 // What from_wire and to_wire need to know besides the values: where handles are kept, through which ledger and arena
-// blocks pass, how callables of the host are represented, and what to count. One a session, owned by the server, which
-// derives from it. Used with the GIL held.
+// blocks pass, how callables of the host are represented, and what to count. One a session; what derives from it
+// belongs to the HostCalls. Used with the GIL held.
 #pragma once
 
 #include "arena.hpp"

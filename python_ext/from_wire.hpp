@@ -17,4 +17,19 @@ Ref from_wire(ValueReader& reader, Conversion& conversion);
 // an error, and for messages nobody wants. Leaves a set Python error alone.
 void discard_rest(ValueReader& reader, Conversion& conversion) noexcept;
 
+// What a reader has left when a request or an answer is over is given back, whatever happened.
+class RestGivenBack {
+ public:
+  RestGivenBack(ValueReader& reader, Conversion& conversion) : reader_(reader), conversion_(conversion) {}
+  ~RestGivenBack() {
+    if (!reader_.done()) discard_rest(reader_, conversion_);
+  }
+  RestGivenBack(const RestGivenBack&) = delete;
+  RestGivenBack& operator=(const RestGivenBack&) = delete;
+
+ private:
+  ValueReader& reader_;
+  Conversion& conversion_;
+};
+
 }  // namespace py4cpp

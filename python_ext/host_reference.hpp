@@ -12,7 +12,7 @@
 
 namespace py4cpp {
 
-// What a host reference needs of the server.
+// What a host reference needs to reach the host.
 class CallableHost {
  public:
   // Calls the callable with these arguments (a tuple, and a dict or null). `name` is what tracebacks call it. Throws

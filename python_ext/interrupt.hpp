@@ -3,8 +3,7 @@
 // happens, in particular not to the next call.
 //
 //   1. The handler only notes the id and, if the call is on the active stack, does what Ctrl-C does. It runs on the
-//   main
-//      thread, so it can't interleave with 2 and 3 but at their every step.
+//      main thread, so it can't interleave with 2 and 3 but at their every step.
 //   2. A call is put on the active stack before it asks whether its id has been noted: whoever is first, it is seen.
 //   3. A call leaves the stack before it lets Python act on what is pending: nothing pending outlives it, except what
 //      was meant for an outer call, which is then set off again.

@@ -1,18 +1,16 @@
 // The worker's side of the session: runs what the host asks, on the main thread or, nested in a callback, on the thread
-// that waits for it, and calls the host's callables. One a process, made on the main thread and never destroyed, since
-// daemon threads of Python may outlive everything. All functions need the GIL unless they say otherwise.
+// that waits for it. One a process, made on the main thread and never destroyed, since daemon threads of Python may
+// outlive everything. All functions need the GIL unless they say otherwise.
 #pragma once
 
 #include "conversion.hpp"
 #include "failure.hpp"
 #include "fork_mark.hpp"
-#include "host_reference.hpp"
+#include "host_calls.hpp"
 #include "interrupt.hpp"
 #include "object_table.hpp"
-#include "pending_call.hpp"
 #include "refs.hpp"
 #include "session.hpp"
-#include "started_calls.hpp"
 #include "steps.hpp"
 #include "watchdog.hpp"
 
@@ -28,7 +26,7 @@
 
 namespace py4cpp {
 
-class Server final : private Session::Side, private CallableHost, private PendingCallHost, private HostExceptions {
+class Server final : private Session::Side {
  public:
   // `host` is its hello; the handshake is over.
   Server(std::unique_ptr<Channel> channel, const HelloInfo& host, std::shared_ptr<Arena> arena, Watchdog& watchdog);
@@ -48,8 +46,6 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   const SentArrays& sent() const noexcept { return conversion_->sent; }
 
  private:
-  class Bridge;
-
   // Session::Side
   void serve(const wire::Request& request) noexcept override;
   void unattended(Message request) override;
@@ -63,34 +59,18 @@ class Server final : private Session::Side, private CallableHost, private Pendin
   void attend(std::chrono::microseconds within) noexcept override;
   void closed(const std::string& problem) noexcept override;
 
-  // CallableHost, PendingCallHost, HostExceptions
-  Ref call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
-  Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) override;
-  Message next_answer(Session::Call& call) override;
-  Ref digest(const Message& answer, const char* name) override;
-  bool answered(const Session::Call& call) const noexcept override { return session_->answered(call); }
-  void drop(Session::Call& call) noexcept override;
-  void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;
-  void release_host_exception(std::uint64_t id) noexcept override { release_callable(id, 1); }
-
   void answer(const wire::Request& request, const Ref& result, ActiveCall& active);
-  void note_last(const Message& answer) noexcept;
-  void write_call(ValueWriter& writer, std::uint64_t id, PyObject* arguments, PyObject* keywords);
-  Ref take_answer(const Message& answer, const char* name);
   void fail(const wire::Request& request, const Ref& exception) noexcept;
-  void check_usable() const;
   [[noreturn]] void leave_child(PyObject* exception) const noexcept;
 
   const ForkMark made_in_;
   const std::thread::id main_thread_ = std::this_thread::get_id();
   Watchdog& watchdog_;
   ObjectTable objects_;
-  StartedCalls started_;
-  HostReferences references_{*this};
   Steps steps_;
   std::shared_ptr<Session> session_;
-  std::unique_ptr<Bridge> bridge_;
-  Conversion* conversion_ = nullptr;  // the bridge
+  std::unique_ptr<HostCalls> host_calls_;
+  Conversion* conversion_ = nullptr;  // theirs
 
   std::atomic<bool> ending_{false};
   std::atomic<unsigned> resuming_{0};  // threads that are getting the GIL back

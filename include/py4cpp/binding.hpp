@@ -1,5 +1,5 @@
-// What the headers that `py4cpp bind` writes are made of. One Binding a module and process of the host: bind() says which
-// Python its functions run in, the last one wins. Any thread.
+// What the headers that `py4cpp bind` writes are made of. One Binding a module and process of the host: bind() says
+// which Python its functions run in, the last one wins. Any thread.
 #pragma once
 
 #include <py4cpp/python.hpp>
@@ -73,8 +73,11 @@ class BoundCall {
   // Positional or "name"_a = value.
   template <class T>
   BoundCall& more(T&& argument) {
-    if constexpr (detail::is_named<std::remove_cvref_t<T>>) return named(argument.name, std::forward<T>(argument).value);
-    else return positional(std::forward<T>(argument));
+    if constexpr (detail::is_named<std::remove_cvref_t<T>>) {
+      return named(argument.name, std::forward<T>(argument).value);
+    } else {
+      return positional(std::forward<T>(argument));
+    }
   }
 
   template <class R>

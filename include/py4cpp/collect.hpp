@@ -1,6 +1,6 @@
-// What a Python iterable yields, as a C++ range: a generator, a DataLoader, anything with iter(). Elements are made ahead
-// of the loop in C++, so Python works on the next ones while C++ works on this one. What yields the same array again and
-// again, with other contents, must yield copies, as for Python's list().
+// What a Python iterable yields, as a C++ range: a generator, a DataLoader, anything with iter(). Elements are made
+// ahead of the loop in C++, so Python works on the next ones while C++ works on this one. What yields the same array
+// again and again, with other contents, must yield copies, as for Python's list().
 #pragma once
 
 #include <py4cpp/future.hpp>

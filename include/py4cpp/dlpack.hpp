@@ -1,8 +1,9 @@
 // Arrays to and from DLPack, the C struct by which libtorch, ONNX Runtime and others hand over tensors. Needs
 // <dlpack/dlpack.h> (libdlpack-dev).
 //
-// The other way, `x.to_dlpack()` of an Array or AnyArray, makes a tensor on the same elements: whoever takes it calls its
-// deleter, and the elements live until then. It throws Error(invalid) for a read-only array, since DLPack can't say so.
+// The other way, `x.to_dlpack()` of an Array or AnyArray, makes a tensor on the same elements: whoever takes it calls
+// its deleter, and the elements live until then. It throws Error(invalid) for a read-only array, since DLPack can't say
+// so.
 #pragma once
 
 #include <py4cpp/any_array.hpp>

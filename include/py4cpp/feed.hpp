@@ -1,14 +1,14 @@
-// Feed: batches of arrays that C++ fills in shared memory and Python reads in a loop, on the same pages, each side working
-// while the other does.
+// Feed: batches of arrays that C++ fills in shared memory and Python reads in a loop, on the same pages, each side
+// working while the other does.
 //
 // A feed has a fixed number of slots; each holds one batch, every named array of it. acquire() takes a free slot, or
-// waits for one; publish() hands it to Python; it is free again when the last array on it, on either side, is gone. So a
-// steady feed allocates no memory, and a slow reader holds up the writer. In Python the feed is an iterable of dicts of
-// numpy arrays: give it to the call that reads it.
+// waits for one; publish() hands it to Python; it is free again when the last array on it, on either side, is gone. So
+// a steady feed allocates no memory, and a slow reader holds up the writer. In Python the feed is an iterable of dicts
+// of numpy arrays: give it to the call that reads it.
 //
-// If that call fails, or its worker ends, acquire() throws the same error. If it returns from a loop that it left before
-// the end, acquire() throws Error(invalid) rather than wait. If the feed ends by an exception in C++ (fail(), or its
-// destructor while one is on its way), Python's loop raises HostError.
+// If that call fails, or its worker ends, acquire() throws the same error. If it returns from a loop that it left
+// before the end, acquire() throws Error(invalid) rather than wait. If the feed ends by an exception in C++ (fail(), or
+// its destructor while one is on its way), Python's loop raises HostError.
 //
 // Any number of threads may acquire and publish; a Batch is one thread's at a time. Movable.
 #pragma once

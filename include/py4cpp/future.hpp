@@ -70,7 +70,8 @@ typename Clock::time_point time_after(std::chrono::duration<Rep, Period> time) {
 // Runs `work` on py4cpp's executor when the call has its result, or has failed.
 std::shared_ptr<PendingCall> follow(const std::shared_ptr<PendingCall>& call, std::function<Value()> work);
 
-// What a continuation takes: the value, nothing after a call of void, or else the future itself, which also holds errors.
+// What a continuation takes: the value, nothing after a call of void, or else the future itself, which also holds
+// errors.
 template <class F, class R>
 inline constexpr bool takes_value = std::invocable<F&, R>;
 template <class F>
@@ -117,23 +118,23 @@ class Future {
     if (call_) call_->cancel();
   }
 
-  // Calls `function` with the result once it is there, on py4cpp's executor, where it may call Python and must not block
-  // for long. A function that takes the value isn't called if the call failed: the error is the new future's. One that
-  // takes the future itself always is. What it returns must travel to Python and back.
+  // Calls `function` with the result once it is there, on py4cpp's executor, where it may call Python and must not
+  // block for long. A function that takes the value isn't called if the call failed: the error is the new future's. One
+  // that takes the future itself always is. What it returns must travel to Python and back.
   template <class F>
     requires detail::takes_value<std::decay_t<F>, R> || std::invocable<std::decay_t<F>&, const Future&>
   auto then(F&& function) const {
     using Result = std::decay_t<decltype(detail::continue_with(std::declval<std::decay_t<F>&>(), *this))>;
     call();
-    return Future<Result>(
-        detail::follow(call_, [future = *this, function = std::decay_t<F>(std::forward<F>(function))]() mutable -> Value {
-          if constexpr (std::is_void_v<Result>) {
-            detail::continue_with(function, future);
-            return {};
-          } else {
-            return Value(detail::continue_with(function, future));
-          }
-        }));
+    auto continuation = [future = *this, function = std::decay_t<F>(std::forward<F>(function))]() mutable -> Value {
+      if constexpr (std::is_void_v<Result>) {
+        detail::continue_with(function, future);
+        return {};
+      } else {
+        return Value(detail::continue_with(function, future));
+      }
+    };
+    return Future<Result>(detail::follow(call_, std::move(continuation)));
   }
 
   const std::shared_ptr<PendingCall>& state() const noexcept { return call_; }
@@ -142,7 +143,9 @@ class Future {
   struct Awaiter {
     Future future;
     bool await_ready() const { return future.ready(); }
-    void await_suspend(std::coroutine_handle<> handle) const { future.call().when_ready([handle] { handle.resume(); }); }
+    void await_suspend(std::coroutine_handle<> handle) const {
+      future.call().when_ready([handle] { handle.resume(); });
+    }
     R await_resume() const { return future.get(); }
   };
   Awaiter operator co_await() const { return {*this}; }

@@ -194,7 +194,8 @@ template <class T>
 std::shared_ptr<T> Object::host_ptr() const {
   static_assert(std::is_object_v<T>, "host<T>() takes the type that host_object() was given");
   auto found = detail::host_of(*this, typeid(T), std::is_const_v<T>);
-  T* object = static_cast<T*>(const_cast<void*>(found.get()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): checked
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): checked
+  T* object = static_cast<T*>(const_cast<void*>(found.get()));
   return std::shared_ptr<T>(std::move(found), object);
 }
 

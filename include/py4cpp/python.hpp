@@ -253,7 +253,8 @@ class [[nodiscard]] RemoteObjects {
   const void* python_;
 };
 
-// While it lives, calls on this thread throw TimedOut once `time` has passed since it was made; the call is interrupted.
+// While it lives, calls on this thread throw TimedOut once `time` has passed since it was made; the call is
+// interrupted.
 class [[nodiscard]] Timeout {
  public:
   Timeout(const Python& python, std::chrono::nanoseconds time);

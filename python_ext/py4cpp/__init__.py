@@ -1,7 +1,8 @@
 """What Python code that runs under a C++ program gets from py4cpp.
 
 Arrays in shared memory travel between Python and C++ without being copied. What numpy allocates lies there, except for
-small arrays; an array on somebody else's memory is copied once. In a process forked from a worker these functions raise.
+small arrays; an array on somebody else's memory is copied once. In a process forked from a worker these functions
+raise.
 """
 
 from ._native import HostCallable, is_shared, shared_like, stats

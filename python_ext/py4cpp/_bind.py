@@ -9,8 +9,8 @@ _SIMPLE = (bool, int, float, str)
 def describe(module_name, wanted):
     """[module name, its documentation, [entry, ...]]. With `wanted` only these names; those that it lacks aren't there.
 
-    An entry is a dict: name; kind "function", "class", "value" or "unknown" (callable, but nobody knows how); doc; for a
-    value its type; else parameters, each a dict: name, kind ("positional", "option", "rest", "keywords"), by_keyword,
+    An entry is a dict: name; kind "function", "class", "value" or "unknown" (callable, but nobody knows how); doc; for
+    a value its type; else parameters, each a dict: name, kind ("positional", "option", "rest", "keywords"), by_keyword,
     and for an option its default: None if there is none or it is no bool, int, float or str, else [value].
     """
     import importlib
@@ -29,7 +29,8 @@ def _names(module):
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return sorted({str(name) for name in listed})
-    return [name for name in sorted(vars(module)) if not name.startswith("_") and _is_own(module, getattr(module, name))]
+    public = [name for name in sorted(vars(module)) if not name.startswith("_")]
+    return [name for name in public if _is_own(module, getattr(module, name))]
 
 
 def _is_own(module, thing):

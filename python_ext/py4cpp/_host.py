@@ -1,4 +1,4 @@
-"""What C++ objects look like in Python: for each set of members a class, whose properties and methods ask the program."""
+"""What C++ objects look like in Python: for each set of members a class, whose properties and methods ask C++."""
 
 from ._native import HostReference, as_object, invoke
 

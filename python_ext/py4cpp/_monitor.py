@@ -26,8 +26,8 @@ def method(sink, thing, name, /, *args, **kwargs):
     return call(sink, getattr(thing, name), *args, **kwargs)
 
 
-# The streams are used again and never freed: print() borrows sys.stdout, so if one went while another thread prints into
-# it, that thread would crash.
+# The streams are used again and never freed: print() borrows sys.stdout, so if one went while another thread prints
+# into it, that thread would crash.
 _idle, _closed = [], []
 _inside = threading.local()  # what the sink itself prints doesn't go to the sink
 

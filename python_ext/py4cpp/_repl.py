@@ -39,7 +39,8 @@ class Console(code.InteractiveConsole):
         self.resetbuffer()
 
     def banner(self):
-        return f"Python {sys.version.split()[0]} in a worker of py4cpp, {sys.executable}\nCtrl-D ends, Ctrl-C interrupts."
+        version = sys.version.split()[0]
+        return f"Python {version} in a worker of py4cpp, {sys.executable}\nCtrl-D ends, Ctrl-C interrupts."
 
 
 class _Errors(io.TextIOBase):

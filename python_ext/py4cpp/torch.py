@@ -8,11 +8,13 @@ from collections import deque
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from ._native import segment_of
 
 __all__ = ["FeedDataset"]
 
+_no_batch_size = "use DataLoader(dataset, batch_size=None)"
 _pinned = {}  # where a registered segment is mapped -> how many datasets use it
 _lock = threading.Lock()
 _given_up = deque()  # what datasets used that are gone
@@ -21,9 +23,10 @@ _given_up = deque()  # what datasets used that are gone
 class FeedDataset(IterableDataset):
     """The batches of a Feed as dicts of tensors, on the pages that C++ wrote.
 
-    The batches are made already, so the loader must not make batches of them, and other processes can't take part:
-    DataLoader(FeedDataset(feed), batch_size=None, num_workers=0). Where PyTorch has CUDA the memory is registered with
-    it for as long as the dataset lives, so that `tensor.to("cuda", non_blocking=True)` copies while Python goes on.
+    The batches are made already, so a loader has none to make, and other processes can't take part:
+    DataLoader(FeedDataset(feed), batch_size=None, num_workers=0). Left at its default, a batch_size of 1, the loader
+    gives the same batches; a larger one raises. Where PyTorch has CUDA the memory is registered with it for as long as
+    the dataset lives, so that `tensor.to("cuda", non_blocking=True)` copies while Python goes on.
     """
 
     def __init__(self, feed, pin_memory=None):
@@ -42,10 +45,31 @@ class FeedDataset(IterableDataset):
                 "workers: use DataLoader(dataset, batch_size=None, num_workers=0). C++ fills batches while Python "
                 "works, so workers would gain nothing"
             )
-        for batch in self.feed:
-            if self.pin_memory:
-                _pin(next(iter(batch.values())).base, self._segments)
-            yield {name: torch.from_numpy(array) for name, array in batch.items()}
+        try:
+            for batch in self.feed:
+                if self.pin_memory:
+                    _pin(next(iter(batch.values())).base, self._segments)
+                yield _Batch({name: torch.from_numpy(array) for name, array in batch.items()})
+        except BufferError as error:
+            raise BufferError(f"{error}. A DataLoader that has a batch_size keeps as many: {_no_batch_size}") from None
+
+
+class _Batch(dict):
+    """So that a loader's default collate function knows it for a batch, and puts no dimension in front of it."""
+
+    __slots__ = ()
+
+    def __reduce__(self):  # copied or pickled it is a dict like any other
+        return dict, (dict(self),)
+
+
+def _collate(batches, *, collate_fn_map=None):
+    if len(batches) > 1:
+        raise TypeError(f"what a feed gives are batches already, which can't be batched again: {_no_batch_size}")
+    return dict(batches[0])
+
+
+default_collate_fn_map[_Batch] = _collate
 
 
 def _pin(block, used):

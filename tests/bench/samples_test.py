@@ -90,6 +90,16 @@ class Targets(unittest.TestCase):
             report.targets(Samples({}, samples)),
         )
 
+    def test_what_a_target_is_compared_with_stands_beside_it(self):
+        def sample(*times):
+            return {"round": [0] * len(times), "time": list(times)}
+
+        samples = {f"feed_overlap/{side}_alone": sample(2.0, 1.0, 3.0) for side in ("produce", "train")}
+        samples["feed_overlap/both_at_once"] = sample(2.2)
+        self.assertIn("| 1.1 × | 1.1 – 1.1 | yes |", report.targets(Samples({}, samples)))
+        samples["feed_overlap/both_unconnected"] = sample(2.1)
+        self.assertIn("| 1.1 × (without a feed 1.05 ×) | 1.1 – 1.1 | yes |", report.targets(Samples({}, samples)))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,6 @@
 # Builds and runs a user's project: against an installed copy that was moved (kind=installed), or with the sources in it
-# (kind=sources), first as a subdirectory, then by FetchContent. See CMakeLists.txt for what is passed in. The program must use the Python package
-# that belongs to the library it was built with, and no other.
+# (kind=sources), first as a subdirectory, then by FetchContent. See CMakeLists.txt for what is passed in. The program
+# must use the Python package that belongs to the library it was built with, and no other.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)

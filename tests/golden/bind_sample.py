@@ -86,4 +86,6 @@ class HTTPServer2D:
         self.port, self.host, self.backlog = port, host, backlog
 
 
-nobody_knows = type("NoSignature", (), {"__call__": lambda self, *a, **k: (a, k), "__signature__": 5, "__module__": __name__})()
+nobody_knows = type(
+    "NoSignature", (), {"__call__": lambda self, *a, **k: (a, k), "__signature__": 5, "__module__": __name__}
+)()

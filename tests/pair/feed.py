@@ -179,38 +179,3 @@ def in_threads(feed, count):
 
     with ThreadPoolExecutor(count) as pool:
         return sum((task.result() for task in [pool.submit(read_all, feed) for _ in range(count)]), [])
-
-
-def train(feed):
-    """Logistic regression of which of two values fills x."""
-    import torch
-    from torch.utils.data import DataLoader
-
-    from py4cpp.torch import FeedDataset
-
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    model = torch.nn.Linear(4, 2)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    losses = []
-    for batch in DataLoader(FeedDataset(feed), batch_size=None, num_workers=0):
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(batch["x"].reshape(-1, 4)), batch["label"])
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-def pickle_it(feed):
-    import pickle
-
-    pickle.dumps(feed)
-
-
-def train_in_workers(feed):
-    from torch.utils.data import DataLoader
-
-    from py4cpp.torch import FeedDataset
-
-    return list(DataLoader(FeedDataset(feed), batch_size=None, num_workers=2))

@@ -333,32 +333,5 @@ TEST_F(Feeds, WrongOnesAreRefused) {
   EXPECT_THROW(Feed(other, {{"x", float32, {2}}}), WorkerDied);
 }
 
-TEST_F(Feeds, PyTorchReadsThemThroughALoader) {
-  Feed rows(py, {{"x", float32, {8, 4}}, {"label", int64, {8}}}, {.slots = 3, .name = "train"});
-  const auto trained = py.call_async<std::vector<double>>("train", rows);
-  for (int i = 0; i < 200; ++i) {
-    Batch batch = rows.acquire();
-    auto x = batch.array<float>("x").view();
-    auto label = batch.array<std::int64_t>("label").view();
-    for (std::size_t row = 0; row < 8; ++row) {
-      label(row) = static_cast<std::int64_t>((row + static_cast<std::size_t>(i)) % 2);
-      for (std::size_t column = 0; column < 4; ++column) x(row, column) = label(row) == 0 ? 1.f : -1.f;
-    }
-    batch.publish();
-  }
-  rows.close();
-  const auto descent = trained.get();
-  ASSERT_EQ(descent.size(), 200u);
-  EXPECT_LT(descent.back(), descent.front() / 4);
-}
-
-TEST_F(Feeds, LoaderWorkersAreToldWhatToDo) {
-  Feed feed = make();
-  const auto done = py.call_async("train_in_workers", feed);
-  EXPECT_NE(thrown_by<PythonError>([&] { done.get(); }).message().find("num_workers=0"), std::string::npos);
-  const auto spawned = thrown_by<errors::TypeError>([&] { py.call("pickle_it", feed); });  // where workers don't fork
-  EXPECT_NE(spawned.message().find("num_workers=0"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace py4cpp::test
