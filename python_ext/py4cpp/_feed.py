@@ -24,6 +24,14 @@ class Feed(_native.FeedReader):
         self._stuck_since = None
         self.name = name
 
+    def __len__(self):  # a TypeError, as list() and others that would like to know it expect
+        raise TypeError(
+            "a feed has no length, C++ ends it. PyTorch: DataLoader(py4cpp.torch.FeedDataset(feed), batch_size=None)"
+        )
+
+    def __bool__(self):
+        return True
+
     def __reduce__(self):
         raise TypeError(
             "cannot pickle a feed: it can only be read in the process that C++ gave it to; with a DataLoader, use "

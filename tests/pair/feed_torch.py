@@ -1,4 +1,5 @@
 import copy
+import operator
 import pickle
 
 import torch
@@ -49,6 +50,17 @@ def copy_by_hand(feed):
         [type(each) is dict for each in plain],
         same + [converted["x"].data_ptr() == batch["x"].data_ptr()],
     )
+
+
+def without_length(feed):
+    """What those say that need its length, whether it is true, and how many batches those get that need none."""
+    said = []
+    for ask in (len, lambda feed: next(iter(DataLoader(feed))), lambda feed: DataLoader(feed, shuffle=True)):
+        try:
+            ask(feed)
+        except TypeError as error:
+            said.append(str(error))
+    return said, bool(feed), operator.length_hint(feed, 7), len(list(feed))
 
 
 def pickle_it(feed):

@@ -63,6 +63,20 @@ TEST_F(FeedsInPyTorch, AreDictsByHand) {
   EXPECT_EQ(kinds.get(), std::make_tuple(true, std::vector<bool>(5, true), std::vector<bool>(6, true)));
 }
 
+TEST_F(FeedsInPyTorch, HaveNoLengthAndSayWhatLoadersTake) {
+  using Asked = std::tuple<std::vector<std::string>, bool, int, int>;
+  Feed feed = make();
+  const auto asked = py.call_async<Asked>("without_length", feed);
+  for (int i = 0; i < 3; ++i) publish(feed, 1);
+  feed.close();
+  const auto [said, truth, hint, batches] = asked.get();
+  ASSERT_EQ(said.size(), 3u);
+  for (const std::string& text : said) EXPECT_NE(text.find("FeedDataset(feed)"), std::string::npos) << text;
+  EXPECT_TRUE(truth);
+  EXPECT_EQ(hint, 7);
+  EXPECT_EQ(batches, 3);
+}
+
 TEST_F(FeedsInPyTorch, TellLoaderWorkersWhatToDo) {
   Feed feed = make();
   const auto done = py.call_async("train_in_workers", feed);
