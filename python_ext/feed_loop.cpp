@@ -309,8 +309,9 @@ int traverse_loop(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int clear_loop(PyObject* self) noexcept {
-  const Ref feed = Ref::steal(std::exchange(loop_of(self).feed, nullptr));
-  if (feed) left(reader_of(feed.get()), loop_of(self));
+  FeedLoop& loop = loop_of(self);
+  const Ref feed = Ref::steal(std::exchange(loop.feed, nullptr));
+  if (feed && loop.counts) left(reader_of(feed.get()), loop);
   return 0;
 }
 

@@ -34,6 +34,25 @@ TEST_F(FeedLoops, OneThatIsInterruptedGoesOn) {
   }
 }
 
+TEST_F(FeedLoops, OneThatIsInterruptedIsLeftAtOnce) {
+  Feed feed = make();
+  py.call("begin", feed);
+  publish(feed, 1);
+  EXPECT_EQ(py.call<float>("take"), 1);
+  const Object loops = py.eval<Object>("lambda feed: feed._loops");
+  while (loops.call<int>(feed) > 0) {  // until it was interrupted in its wait, not before it
+    const auto waiting = py.call_async<float>("take");
+    std::this_thread::sleep_for(20ms);
+    waiting.cancel();
+    EXPECT_THROW(waiting.get(), errors::KeyboardInterrupt);
+  }
+  feed.end_epoch();
+  EXPECT_EQ(py.call<int>("count", feed), 0);  // another loop, to the end of the epoch
+  py.exec("loops.clear()");                   // when the first one goes, nobody reads, and nobody has left
+  for (int i = 0; i < 4; ++i) publish(feed, 1);
+  EXPECT_FALSE(feed.acquire_for(20ms));
+}
+
 TEST_F(FeedLoops, OneThatHasEndedStaysSo) {
   Feed feed = make();
   py.call("begin", feed);
