@@ -1,6 +1,8 @@
 // For tests of Config: a directory of its own for its file, the keys, and what a ConfigError says.
 #pragma once
 
+#include "scratch_dir.hpp"
+
 #include <py4cpp/config.hpp>
 #include <py4cpp/error.hpp>
 
@@ -40,9 +42,6 @@ std::string complaint(Action action) {
 class ConfigTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "py4cpp_config_test.XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     for (const char* variable :
          {"HOME", "XDG_CONFIG_HOME", "PY4CPP_CONFIG", "PY4CPP_PYTHON", "PY4CPP_INLINE_LIMIT",
           "PY4CPP_SHARED_MEMORY_LIMIT", "PY4CPP_CACHE_LIMIT", "PY4CPP_SPIN", "PY4CPP_TIMEOUT", "PY4CPP_START_TIMEOUT",
@@ -56,7 +55,6 @@ class ConfigTest : public ::testing::Test {
 
   void TearDown() override {
     for (const auto& [name, value] : saved_) value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
-    fs::remove_all(directory_);
   }
 
   fs::path file() const { return directory_ / "config.toml"; }
@@ -69,7 +67,8 @@ class ConfigTest : public ::testing::Test {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()));
   }
 
-  fs::path directory_;
+  const ScratchDir scratch_;
+  const fs::path directory_ = scratch_.path();
   std::map<std::string, std::optional<std::string>> saved_;
 };
 

@@ -1,5 +1,7 @@
 #include "interpreter.hpp"
 
+#include "scratch_dir.hpp"
+
 #include <py4cpp/error.hpp>
 
 #include <gtest/gtest.h>
@@ -21,9 +23,6 @@ namespace fs = std::filesystem;
 class Interpreter : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "py4cpp_interpreter_test.XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     working_directory_ = fs::current_path();
     for (const char* variable : {"PY4CPP_PYTHON", "VIRTUAL_ENV", "PATH"}) {
       const char* value = std::getenv(variable);
@@ -36,7 +35,6 @@ class Interpreter : public ::testing::Test {
   void TearDown() override {
     for (const auto& [name, value] : saved_) value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
     fs::current_path(working_directory_);
-    fs::remove_all(directory_);
   }
 
   fs::path make(const std::string& name, fs::perms mode = fs::perms(0755)) const {
@@ -58,7 +56,9 @@ class Interpreter : public ::testing::Test {
     }
   }
 
-  fs::path directory_, working_directory_;
+  const test::ScratchDir scratch_;
+  const fs::path directory_ = scratch_.path();
+  fs::path working_directory_;
   std::map<std::string, std::optional<std::string>> saved_;
 };
 

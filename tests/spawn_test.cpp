@@ -1,5 +1,6 @@
 // What a child process is started with: descriptors, environment, directory, signals; and why it could not be.
 #include "process_fixture.hpp"
+#include "scratch_dir.hpp"
 
 #include <py4cpp/error.hpp>
 
@@ -193,13 +194,6 @@ TEST(Spawn, WorksWithFewDescriptorsAndSaysWhenThereAreNone) {
 
 class SpawnError : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "py4cpp_spawn_test.XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   fs::path make(const std::string& name, std::string_view text, fs::perms mode) const {
     const fs::path file = directory_ / name;
     std::ofstream(file) << text;
@@ -207,7 +201,8 @@ class SpawnError : public ::testing::Test {
     return file;
   }
 
-  fs::path directory_;
+  const ScratchDir scratch_;
+  const fs::path directory_ = scratch_.path();
 };
 
 TEST_F(SpawnError, NamesTheInterpreterAndTheCause) {

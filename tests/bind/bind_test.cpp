@@ -1,7 +1,7 @@
 // API section 9: the headers that `py4cpp bind` writes: one word for word, and all of them compiled and used.
 #include "command.hpp"
 
-#include "../pair/scratch_dir.hpp"
+#include "../scratch_dir.hpp"
 
 #include "bind_sample.hpp"
 #if __has_include("bound/math.hpp")

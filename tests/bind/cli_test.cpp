@@ -1,7 +1,7 @@
 // API section 15: what the command `py4cpp` says and does. `py4cpp bind` has a file of its own.
 #include "command.hpp"
 
-#include "../pair/scratch_dir.hpp"
+#include "../scratch_dir.hpp"
 
 #include <gtest/gtest.h>
 
