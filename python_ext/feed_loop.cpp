@@ -117,8 +117,9 @@ Ref next_answer(FeedReader& reader) {
     Ref answer = next_result(answers.get());
     ++reader.taken;
     return answer;
-  } catch (const PythonRaised&) {
-    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) reader.answers.reset();
+  } catch (...) {
+    const bool interrupted = PyErr_Occurred() != nullptr && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+    if (!interrupted) reader.answers.reset();
     throw;
   }
 }
@@ -184,8 +185,8 @@ bool has_ended(const FeedReader& reader, const FeedLoop& loop) noexcept {
 Ref await_batch(FeedReader& reader, FeedLoop& loop) {
   if (has_ended(reader, loop)) return none();
   if (!std::exchange(loop.counts, true)) entered(reader);
-  const Waiting waiting(
-      reader);  // before it looks: of loops that end up waiting for each other, the last sees the others
+  // Before it looks: of loops that end up waiting for each other, the last one sees the others.
+  const Waiting waiting(reader);
   if (all_kept(reader)) check_room(reader);
   const Turn turn(reader);
   return has_ended(reader, loop) ? none() : take_turn(reader);
@@ -200,7 +201,7 @@ PyObject* next(PyObject* self) noexcept {
     try {
       Ref batch = await_batch(reader, loop);
       if (batch.get() != Py_None) return batch;
-    } catch (const PythonRaised&) {
+    } catch (...) {
       left(reader, loop);
       throw;
     }

@@ -135,7 +135,7 @@ void check_interrupts() {
   if (PyErr_CheckSignals() < 0) throw PythonRaised{};
 }
 
-HeldInterrupts::HeldInterrupts() noexcept : holds_(on_main_thread()) {
+HeldInterrupts::HeldInterrupts(bool hold) noexcept : holds_(hold && on_main_thread()) {
   if (holds_) held.store(held.load(here) + 1, here);
   in_order();
 }

@@ -29,7 +29,7 @@ void check_interrupts();
 // For what must not be left half done. Interrupts wait while one lives on the main thread; on others it does nothing.
 class HeldInterrupts {
  public:
-  HeldInterrupts() noexcept;
+  explicit HeldInterrupts(bool hold = true) noexcept;
   ~HeldInterrupts();
   HeldInterrupts(const HeldInterrupts&) = delete;
   HeldInterrupts& operator=(const HeldInterrupts&) = delete;

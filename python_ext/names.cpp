@@ -4,7 +4,6 @@
 #include "numpy_api.hpp"
 #include "saved_error.hpp"
 
-#include <optional>
 #include <utility>
 
 namespace py4cpp {
@@ -45,8 +44,7 @@ Ref submodule_name(PyObject* object, PyObject* part) {
 
 // PyImport_ImportModuleLevelObject(name) without a level: the top package of a dotted name. Null with an error set.
 Ref import_top(PyObject* name) noexcept {
-  std::optional<HeldInterrupts> whole;
-  if (Numpy::is_part(name)) whole.emplace();
+  const HeldInterrupts whole(Numpy::is_part(name));
   return Ref::steal(PyImport_ImportModuleLevelObject(name, nullptr, nullptr, nullptr, 0));
 }
 
@@ -130,8 +128,7 @@ Ref Names::look_up(std::string_view dotted) {
 Ref Names::import_module(PyObject* full_name) {
   const Ref importlib = checked(PyImport_ImportModule("importlib"));
   const Ref function = attribute(importlib.get(), "import_module");
-  std::optional<HeldInterrupts> whole;
-  if (Numpy::is_part(full_name)) whole.emplace();
+  const HeldInterrupts whole(Numpy::is_part(full_name));
   return checked(PyObject_CallFunctionObjArgs(function.get(), full_name, nullptr));
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace py4cpp {
@@ -142,10 +143,14 @@ void (*found_action)(const Numpy&) = nullptr;
 }  // namespace
 
 bool Numpy::is_part(PyObject* module_name) noexcept {
-  const Ref prefix = Ref::steal(PyUnicode_FromString("numpy."));
-  if (!prefix) PyErr_Clear();
-  return PyUnicode_CompareWithASCIIString(module_name, "numpy") == 0 ||
-         (prefix && PyUnicode_Tailmatch(module_name, prefix.get(), 0, PY_SSIZE_T_MAX, -1) == 1);
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(module_name, &size);
+  if (text == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  const std::string_view name(text, static_cast<std::size_t>(size));
+  return name == "numpy" || name.starts_with("numpy.");
 }
 
 const Numpy& Numpy::get() {
