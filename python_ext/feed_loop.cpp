@@ -20,9 +20,6 @@ namespace py4cpp {
 
 namespace {
 
-// A loop drops the batch before only when it has the next one. Of two slots that is one which C++ waits for.
-constexpr Py_ssize_t few_slots = 2;
-
 struct FeedReader {
   PyObject head;
   PyObject* take;                           // null before __init__
@@ -94,14 +91,17 @@ void left(FeedReader& reader, FeedLoop& loop) noexcept {
 
 // ---- batches
 
+// Its slot is sent back as soon as nothing refers to its arrays, which is in the loop's next body: sent with the next
+// message, it would be one less for C++ to fill during that.
 void gives(FeedReader& reader, PyObject* batch) {
+  CallableHost& host = HostReferenceObject::host(reader.take);
+  std::weak_ptr<Block> block;
   PyObject* array = nullptr;
-  Py_ssize_t position = 0;
-  if (PyDict_Next(batch, &position, nullptr, &array) == 0 || !Numpy::get().is_array(array) ||
-      Numpy::fields(array).base == nullptr) {
-    raise_python(PyExc_ValueError, "this is no dict of arrays that came from C++");
+  for (Py_ssize_t position = 0; PyDict_Next(batch, &position, nullptr, &array) != 0;) {
+    if (!Numpy::get().is_array(array)) raise_python(PyExc_ValueError, "a feed's batch is a dict of arrays");
+    block = block_of(Numpy::fields(array).base);
+    release_at_once(Numpy::fields(array).base, host);
   }
-  std::weak_ptr<Block> block = block_of(Numpy::fields(array).base);
   all_kept(reader);  // makes room
   reader.given.push_back(std::move(block));
 }
@@ -131,7 +131,6 @@ Ref take_turn(FeedReader& reader) {
   for (;;) {
     Ref answer = next_answer(reader);
     if (PyDict_Check(answer.get()) != 0) {
-      if (reader.slots <= few_slots) checked(PyObject_CallMethod(object_of(reader), "_send_soon", nullptr));
       gives(reader, answer.get());
       return answer;
     }

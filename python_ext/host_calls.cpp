@@ -181,6 +181,10 @@ void HostCalls::release_callable(std::uint64_t id, std::uint64_t count) noexcept
   if (made_in_.same_process() && !started_.keeps(id, count)) session_.release_callable(id, count);
 }
 
+void HostCalls::send_released() noexcept {
+  if (made_in_.same_process()) session_.send_released();
+}
+
 void HostCalls::discard(const Message& answer) noexcept try {
   const Digested digested(session_, answer);
   note_last(answer);

@@ -41,6 +41,7 @@ class HostCalls final : private CallableHost, private PendingCallHost, private H
   bool answered(const Session::Call& call) const noexcept override { return session_.answered(call); }
   void drop(Session::Call& call) noexcept override;
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept override;
+  void send_released() noexcept override;
   void release_host_exception(std::uint64_t id) noexcept override { release_callable(id, 1); }
 
   void check_usable() const;

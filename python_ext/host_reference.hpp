@@ -5,6 +5,7 @@
 #pragma once
 
 #include "refs.hpp"
+#include "shared_block.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,7 @@
 namespace py4cpp {
 
 // What a host reference needs to reach the host.
-class CallableHost {
+class CallableHost : public ReleaseSender {
  public:
   // Calls the callable with these arguments (a tuple, and a dict or null). `name` is what tracebacks call it. Throws
   // PythonRaised.
@@ -66,7 +67,7 @@ struct HostReferenceObject {
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
 
- private:
+  // Throws PythonRaised if this is none that came from the host.
   static CallableHost& host(PyObject* self);
 };
 

@@ -168,14 +168,6 @@ PyObject* native_output(PyObject*, PyObject* args) noexcept {
   });
 }
 
-// send_soon(): what is released from now on is sent within a millisecond or so, be there something else to send or not.
-PyObject* native_send_soon(PyObject*, PyObject*) noexcept {
-  return guarded([] {
-    if (worker != nullptr) worker->watchdog->attend(std::chrono::milliseconds(1));
-    return none();
-  });
-}
-
 // stats() -> dict of what this worker has sent and holds.
 PyObject* native_stats(PyObject*, PyObject*) noexcept {
   return guarded([] {
@@ -221,7 +213,6 @@ PyMethodDef methods[] = {
     {"shared_like", native_shared_like, METH_O, "A copy of the array in shared memory."},
     {"is_shared", native_is_shared, METH_O, "Whether this is an array in memory that C++ can share."},
     {"segment_of", native_segment_of, METH_O, nullptr},
-    {"send_soon", native_send_soon, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef definition = {

@@ -15,6 +15,7 @@ using Exports = std::multimap<const std::byte*, const SharedBlock*>;
 struct SharedBlock {
   PyObject head;
   std::shared_ptr<Block> block;
+  ReleaseSender* sender;  // null if it isn't urgent
   bool writable;
   Exports::iterator entry;
 };
@@ -32,10 +33,11 @@ void dealloc(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   SharedBlock* self = self_of(object);
   exports().erase(self->entry);
-  std::shared_ptr<Block> block = std::move(self->block);
-  self->~SharedBlock();
+  ReleaseSender* const sender = self->sender;
+  self->~SharedBlock();  // the block too, if this is the last one on it
   PyObject_Free(object);
   Py_DECREF(reinterpret_cast<PyObject*>(type));
+  if (sender != nullptr) sender->send_released();
 }
 
 int get_buffer(PyObject* object, Py_buffer* view, int flags) {
@@ -71,6 +73,12 @@ PyTypeObject* type() {
   return made;
 }
 
+SharedBlock& checked_self(PyObject* exporter) {
+  if (exporter == nullptr || Py_TYPE(exporter) != type())
+    raise_python(PyExc_ValueError, "this is no block of shared memory");
+  return *self_of(exporter);
+}
+
 }  // namespace
 
 Ref make_shared_block(std::shared_ptr<Block> block, bool writable) {
@@ -83,6 +91,7 @@ Ref make_shared_block(std::shared_ptr<Block> block, bool writable) {
   }
   new (&self->block) std::shared_ptr<Block>(std::move(block));
   new (&self->entry) Exports::iterator(entry);
+  self->sender = nullptr;
   self->writable = writable;
   entry->second = self;
   return Ref::steal(reinterpret_cast<PyObject*>(self));
@@ -97,9 +106,8 @@ std::shared_ptr<Block> exported_block(const std::byte* address) noexcept {
   return static_cast<std::size_t>(address - block->data()) <= block->size() ? block : nullptr;
 }
 
-std::shared_ptr<Block> block_of(PyObject* exporter) {
-  if (Py_TYPE(exporter) != type()) raise_python(PyExc_ValueError, "this is no block of shared memory");
-  return self_of(exporter)->block;
-}
+std::shared_ptr<Block> block_of(PyObject* exporter) { return checked_self(exporter).block; }
+
+void release_at_once(PyObject* exporter, ReleaseSender& sender) { checked_self(exporter).sender = &sender; }
 
 }  // namespace py4cpp

@@ -20,4 +20,17 @@ std::shared_ptr<Block> exported_block(const std::byte* address) noexcept;
 // The block of a SharedBlock. Throws PythonRaised if it is none.
 std::shared_ptr<Block> block_of(PyObject* exporter);
 
+class ReleaseSender {
+ public:
+  // Sends what has been released, now rather than with the next message. Needs the GIL; doesn't wait for the other
+  // side.
+  virtual void send_released() noexcept = 0;
+
+ protected:
+  ~ReleaseSender() = default;
+};
+
+// The SharedBlock asks for that when it dies. `sender` outlives it. Throws PythonRaised if it is none.
+void release_at_once(PyObject* exporter, ReleaseSender& sender);
+
 }  // namespace py4cpp

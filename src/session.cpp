@@ -171,7 +171,7 @@ void Session::queue(const MessageBytes& message) {
 }
 
 void Session::queue_releases() {
-  if (!release_pending_.load(std::memory_order_acquire) && !ledger_->has_releases()) return;
+  if (!has_releases()) return;
   {
     const std::lock_guard lock(release_mutex_);
     std::swap(releases_, sending_);
@@ -275,6 +275,13 @@ void Session::retired(std::uint32_t segment) noexcept {
 void Session::attend_release() noexcept {
   const std::lock_guard lock(hook_mutex_);
   if (!hooks_off_) side_.attend(release_delay);
+}
+
+void Session::send_released() noexcept {
+  if (!has_releases()) return;
+  const Lock lock(mutex_);
+  release_now();
+  flush();
 }
 
 void Session::service() noexcept {

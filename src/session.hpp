@@ -186,6 +186,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   // For destructors: never blocks, sends nothing by itself.
   void release_object(std::uint64_t id) noexcept;
   void release_callable(std::uint64_t id, std::uint64_t count) noexcept;
+  void send_released() noexcept;  // likewise, but sends what has been released as far as the pipe takes it now
 
   // Runs one request on this thread (for Side::unattended), then sends the answer.
   void run(Message request) noexcept;
@@ -292,6 +293,9 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   template <class Message>
   void queue_call(const Message& message);  // a request or reply
   void queue(const MessageBytes& message);
+  bool has_releases() const noexcept {
+    return release_pending_.load(std::memory_order_acquire) || ledger_->has_releases();
+  }
   void queue_releases();
   void release_now() noexcept;
   void service_locked() noexcept;

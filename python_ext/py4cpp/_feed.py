@@ -17,8 +17,6 @@ class Feed(_native.FeedReader):
     of threads may loop over one feed; each batch goes to one of them.
     """
 
-    _send_soon = staticmethod(_native.send_soon)
-
     def __init__(self, take, slots, name):
         super().__init__(take, slots)
         self._stuck_since = None

@@ -2,6 +2,7 @@
 #include "feed_fixture.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <thread>
@@ -92,6 +93,25 @@ TEST_F(FeedLoops, EveryBatchOfManyEpochsGoesToOneThread) {
   std::sort(sorted.begin(), sorted.end());
   ASSERT_EQ(sorted.size(), static_cast<std::size_t>(last));
   for (int i = 0; i < last; ++i) EXPECT_EQ(sorted[static_cast<std::size_t>(i)], static_cast<float>(i + 1));
+}
+
+// The slot of the batch before is filled while the loop's body works on this one, not when that is done.
+TEST_F(FeedLoops, OfTwoSlotsOneIsFilledDuringTheBody) {
+  constexpr int batches = 40;
+  Feed feed(py, {{"x", float32, {4}}, {"y", float32, {4}}}, {.slots = 2});
+  const auto ends = py.call_async<std::vector<double>>("ends_of_bodies", feed);
+  std::vector<double> acquired;  // each of the batch that has the same number
+  for (int i = 0; i < batches; ++i) {
+    Batch batch = feed.acquire();
+    acquired.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count());
+    batch.publish();
+  }
+  feed.close();
+  const auto ended = ends.get();
+  ASSERT_EQ(ended.size(), static_cast<std::size_t>(batches));
+  int during = 0;
+  for (std::size_t i = 2; i < batches; ++i) during += acquired[i] < ended[i - 1] ? 1 : 0;
+  EXPECT_GT(during, batches / 3);  // 38, or 4 where the slot is sent back with the next message or 50 ms later
 }
 
 TEST_F(FeedLoops, ItsNativeHalfRefusesWhatItCannotUse) {
