@@ -1,5 +1,5 @@
 """What the library costs a program that uses it: seconds to compile its header, beside the xtensor headers that it must
-bring, and bytes that it adds to a program that makes one call, linked statically."""
+bring, and where it has been precompiled; and bytes that it adds to a program that makes one call, linked statically."""
 
 import os
 import random
@@ -14,12 +14,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 from measure import Suite, row, skip  # noqa: E402
 
 XTENSOR = "".join(f"#include <xtensor/x{name}.hpp>\n" for name in ("array", "tensor", "builder", "math", "view"))
+PRECOMPILED = "py4cpp_precompiled"  # as CMake's target_precompile_headers does it
 SOURCES = {
     "nothing": "int main() {}\n",
     "xtensor": XTENSOR + "int main() {}\n",
     "py4cpp": "#include <py4cpp/py4cpp.hpp>\nint main() {}\n",
+    PRECOMPILED: "int main() {}\n",
     "py4cpp_call": '#include <py4cpp/py4cpp.hpp>\nint main() { return py4cpp::Python().call<int>("int", "0"); }\n',
 }
+
+
+def precompile(compiler, flags, directory):
+    """The flags that make use of it."""
+    header = Path(directory) / "precompiled.hpp"
+    header.write_text("#include <py4cpp/py4cpp.hpp>\n", encoding="utf-8")
+    subprocess.run([*compiler, *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
+    return ["-include", str(header)]
 
 
 def compiled(compiler, flags, source, directory):
@@ -47,8 +57,11 @@ def main():
     compiler = [compiler]
     rows = []
     with tempfile.TemporaryDirectory() as directory:
+        flags = flags.split(";")
+        precompiled = precompile(compiler, flags, directory)
         for source in random.sample(sorted(SOURCES), len(SOURCES)):
-            rows.append(compiled(compiler, flags.split(";"), source, directory))
+            more = precompiled if source == PRECOMPILED else []
+            rows.append(compiled(compiler, [*flags, *more], source, directory))
         plain = size_of(compiler, directory, "nothing", [])
         linked = size_of(compiler, directory, "py4cpp_call", [archive])
     rows.append(row("size", 0.0, static_bytes=linked - plain, shared_library_bytes=os.path.getsize(shared)))
