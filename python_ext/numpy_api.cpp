@@ -303,30 +303,29 @@ void Numpy::check_dimensions(std::size_t count) const {
                                      std::to_string(max_dimensions_));
 }
 
-Ref Numpy::new_array(Ref descr, const std::vector<std::intptr_t>& shape, const std::intptr_t* strides, std::byte* data,
-                     int flags) const {
-  return checked(new_from_descr_(array_type_, descr.release(), static_cast<int>(shape.size()), shape.data(), strides,
-                                 data, flags, nullptr));
+// No extent is larger than what numpy counts with: that isn't possible on the wire, nor as an extent in Python.
+Ref Numpy::new_array(Ref descr, const Shape& shape, const std::intptr_t* strides, std::byte* data, int flags) const {
+  const auto* extents = reinterpret_cast<const std::intptr_t*>(shape.data());
+  return checked(new_from_descr_(array_type_, descr.release(), static_cast<int>(shape.size()), extents, strides, data,
+                                 flags, nullptr));
 }
 
 Ref Numpy::view(const Layout& layout, std::byte* data, bool writable, Ref base) const {
   check_dimensions(layout.shape.size());
-  const std::vector<std::intptr_t> shape(layout.shape.begin(), layout.shape.end());
   const auto itemsize = static_cast<std::intptr_t>(layout.dtype.itemsize());
-  std::vector<std::intptr_t> strides;
-  for (const std::ptrdiff_t stride : layout.strides) {
-    std::intptr_t bytes = 0;
+  std::array<std::intptr_t, Layout::max_dimensions> strides;
+  for (std::size_t i = 0; i < layout.strides.size(); ++i) {
     // Only a stride that is never taken, of an extent of 1 or an array without elements, may be too large.
-    strides.push_back(__builtin_mul_overflow(stride, itemsize, &bytes) ? itemsize : bytes);
+    if (__builtin_mul_overflow(layout.strides[i], itemsize, &strides[i])) strides[i] = itemsize;
   }
-  Ref array = new_array(descr(layout.dtype), shape, strides.data(), data, writable ? flag_writable : 0);
+  Ref array = new_array(descr(layout.dtype), layout.shape, strides.data(), data, writable ? flag_writable : 0);
   checked(set_base_object_(array.get(), base.release()));
   return array;
 }
 
 Ref Numpy::empty(DType dtype, const Shape& shape) const {
   check_dimensions(shape.size());
-  return new_array(descr(dtype), {shape.begin(), shape.end()}, nullptr, nullptr, 0);
+  return new_array(descr(dtype), shape, nullptr, nullptr, 0);
 }
 
 void Numpy::make_read_only(PyObject* array) noexcept { reinterpret_cast<ArrayFields*>(array)->flags &= ~flag_writable; }
@@ -336,7 +335,7 @@ void Numpy::copy_elements(PyObject* array, const Layout& row_major, std::byte* t
   if (size == 0) return;
   const ArrayFields& from = fields(array);
   if ((from.flags & flag_c_contiguous) == 0) {
-    const Ref target = new_array(descr(row_major.dtype), {row_major.shape.begin(), row_major.shape.end()}, nullptr, to,
+    const Ref target = new_array(descr(row_major.dtype), row_major.shape, nullptr, to,
                                  flag_writable | flag_c_contiguous | flag_aligned);
     const Ref copyto = attribute(module_.get(), "copyto");
     checked(PyObject_CallFunctionObjArgs(copyto.get(), target.get(), array, nullptr));

@@ -83,8 +83,7 @@ class Numpy {
   void check_struct_fields() const;
   void list_scalars();
   void check_dimensions(std::size_t count) const;
-  Ref new_array(Ref descr, const std::vector<std::intptr_t>& shape, const std::intptr_t* strides, std::byte* data,
-                int flags) const;
+  Ref new_array(Ref descr, const Shape& shape, const std::intptr_t* strides, std::byte* data, int flags) const;
   Ref bfloat16_descr() const;
   Ref bfloat16_type(bool import) const;
 
