@@ -51,9 +51,22 @@ struct ReplyLayout {
   std::uint8_t end[3];
 };
 
-static_assert(sizeof(RequestLayout) == 80 && sizeof(ReplyLayout) == 56);
+struct ReleaseLayout {
+  using Table = wire::Release;
+  static constexpr std::size_t fields = 4;
+
+  std::uint32_t root;
+  std::uint16_t vtable_size, table_size;
+  std::array<std::uint16_t, fields> entries;
+  std::int32_t vtable;
+  std::uint32_t objects, callables, blocks, segments;
+  std::uint8_t end[4];
+};
+
+static_assert(sizeof(RequestLayout) == 80 && sizeof(ReplyLayout) == 56 && sizeof(ReleaseLayout) == 40);
 static_assert(entry_of(wire::Request::VT_DIMS) + 1 == RequestLayout::fields);
 static_assert(entry_of(wire::Reply::VT_MORE) + 1 == ReplyLayout::fields);
+static_assert(entry_of(wire::Release::VT_SEGMENTS) + 1 == ReleaseLayout::fields);
 
 // Of a vector: its length, which stands 4 bytes before a multiple of 8, and its elements.
 template <class T>
@@ -145,6 +158,30 @@ void ReplyMessage::write(std::uint8_t* target) const noexcept {
   if (more) made.head.entries[entry_of(Table::VT_MORE)] = PY4CPP_PLACE(more);
   made.head.more = more;
   made.values(values);
+}
+
+void ReleaseBatch::clear() noexcept {
+  objects.clear();
+  callables.clear();
+  blocks.clear();
+  segments.clear();
+}
+
+std::size_t ReleaseMessage::size() const noexcept {
+  return sizeof(ReleaseLayout) + vector_size<std::uint64_t>(batch.objects.size()) +
+         vector_size<wire::CallableRelease>(batch.callables.size()) +
+         vector_size<wire::BlockRelease>(batch.blocks.size()) + vector_size<std::uint32_t>(batch.segments.size());
+}
+
+void ReleaseMessage::write(std::uint8_t* target) const noexcept {
+  using Head = ReleaseLayout;
+  using Table = wire::Release;
+  TableWriter<Head> made(target);
+  auto& entries = made.head.entries;
+  made.vector(batch.objects, entries[entry_of(Table::VT_OBJECTS)], PY4CPP_PLACE(objects), made.head.objects);
+  made.vector(batch.callables, entries[entry_of(Table::VT_CALLABLES)], PY4CPP_PLACE(callables), made.head.callables);
+  made.vector(batch.blocks, entries[entry_of(Table::VT_BLOCKS)], PY4CPP_PLACE(blocks), made.head.blocks);
+  made.vector(batch.segments, entries[entry_of(Table::VT_SEGMENTS)], PY4CPP_PLACE(segments), made.head.segments);
 }
 
 }  // namespace py4cpp

@@ -1,6 +1,7 @@
-// The two messages of a call, a request and its reply, laid out by hand in FlatBuffers' format, since they are nearly
-// all messages there are, and small: a builder, which knows no layout beforehand, takes four times as long. They are
-// written where they leave from; receivers verify and read them as any other message, with what flatc generated.
+// The messages of calls, requests, replies, and releases of what came with them, laid out by hand in FlatBuffers'
+// format, since they are nearly all messages there are, and small: a builder, which knows no layout beforehand, takes
+// four times as long. They are written where they leave from; receivers verify and read them as any other message, with
+// what flatc generated.
 #pragma once
 
 #include "wire.hpp"
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace py4cpp {
 
@@ -19,7 +21,18 @@ struct RequestHead {
   bool keep = false;
 };
 
-// Both refer to their values, which stay as they are from size() to write().
+// What ended on one side since it last said so.
+struct ReleaseBatch {
+  std::vector<std::uint64_t> objects;
+  std::vector<wire::CallableRelease> callables;
+  std::vector<wire::BlockRelease> blocks;
+  std::vector<std::uint32_t> segments;
+
+  bool empty() const noexcept { return objects.empty() && callables.empty() && blocks.empty() && segments.empty(); }
+  void clear() noexcept;
+};
+
+// Each refers to what it is made of, which stays as it is from size() to write().
 struct RequestMessage {
   static constexpr auto kind = wire::MessageKind::Request;
   RequestHead head;
@@ -34,6 +47,14 @@ struct ReplyMessage {
   std::uint64_t id = 0;
   const ValueWriter& values;
   bool more = false;
+
+  std::size_t size() const noexcept;
+  void write(std::uint8_t* target) const noexcept;
+};
+
+struct ReleaseMessage {
+  static constexpr auto kind = wire::MessageKind::Release;
+  const ReleaseBatch& batch;
 
   std::size_t size() const noexcept;
   void write(std::uint8_t* target) const noexcept;

@@ -99,13 +99,6 @@ void Message::take(Message& other) noexcept {
   kind_ = std::exchange(other.kind_, wire::MessageKind::none);
 }
 
-void ReleaseBatch::clear() noexcept {
-  objects.clear();
-  callables.clear();
-  blocks.clear();
-  segments.clear();
-}
-
 HelloInfo HelloInfo::read(const wire::Hello& hello) {
   const auto text = [](const flatbuffers::String* string) { return string != nullptr ? string->str() : std::string(); };
   HelloInfo info;
@@ -165,15 +158,6 @@ MessageBytes MessageBuilder::failure(std::uint64_t id, const std::vector<WireExc
   builder_.ForceVectorAlignment(texts_.byte_pool().size(), 1, 8);
   const auto bytes = builder_.CreateVector(texts_.byte_pool().data(), texts_.byte_pool().size());
   return finish(wire::CreateFailure(builder_, id, list, nodes, bytes, 0, 0));
-}
-
-MessageBytes MessageBuilder::release(const ReleaseBatch& batch) {
-  begin();
-  const auto objects = batch.objects.empty() ? 0 : builder_.CreateVector(batch.objects);
-  const auto callables = structs(builder_, batch.callables);
-  const auto blocks = structs(builder_, batch.blocks);
-  const auto segments = batch.segments.empty() ? 0 : builder_.CreateVector(batch.segments);
-  return finish(wire::CreateRelease(builder_, objects, callables, blocks, segments));
 }
 
 MessageBytes MessageBuilder::output(wire::Stream stream, std::string_view text) {

@@ -84,17 +84,6 @@ struct WireException {
   std::uint64_t object = 0, host_exception = 0;
 };
 
-// What ended on one side since it last said so.
-struct ReleaseBatch {
-  std::vector<std::uint64_t> objects;
-  std::vector<wire::CallableRelease> callables;
-  std::vector<wire::BlockRelease> blocks;
-  std::vector<std::uint32_t> segments;
-
-  bool empty() const noexcept { return objects.empty() && callables.empty() && blocks.empty() && segments.empty(); }
-  void clear() noexcept;
-};
-
 struct HelloInfo {
   std::uint64_t protocol = 0;
   std::string version;
@@ -118,23 +107,24 @@ class MessageBuilder {
  public:
   MessageBuilder();
 
-  template <class Call>  // RequestMessage or ReplyMessage
-  MessageBytes call(const Call& message) {
-    check_message_size(message.values);
+  template <class Written>  // one of call_message.hpp
+  MessageBytes written(const Written& message) {
     const std::size_t size = message.size();
     call_.assign(size / sizeof(std::uint64_t), 0);
     auto* const start = reinterpret_cast<std::uint8_t*>(call_.data());
     message.write(start);
-    return {Call::kind, {start, size}};
+    return {Written::kind, {start, size}};
   }
   MessageBytes request(const RequestHead& head, const ValueWriter& values) {
-    return call(RequestMessage{head, values});
+    check_message_size(values);
+    return written(RequestMessage{head, values});
   }
   MessageBytes reply(std::uint64_t id, const ValueWriter& values, bool more = false) {
-    return call(ReplyMessage{id, values, more});
+    check_message_size(values);
+    return written(ReplyMessage{id, values, more});
   }
   MessageBytes failure(std::uint64_t id, const std::vector<WireException>& exceptions);
-  MessageBytes release(const ReleaseBatch& batch);
+  MessageBytes release(const ReleaseBatch& batch) { return written(ReleaseMessage{batch}); }
   MessageBytes output(wire::Stream stream, std::string_view text);
   MessageBytes hello(const HelloInfo& info);
   MessageBytes bye();

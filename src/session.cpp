@@ -182,7 +182,11 @@ void Session::queue_releases() {
     sending_.blocks.emplace_back(block.arena.high, block.arena.low, block.generation, block.count, block.arena.pid);
   }
   released_blocks_.clear();
-  if (!sending_.empty()) channel_->queue(release_builder_.release(sending_));
+  if (sending_.empty()) return;
+  const ReleaseMessage message{sending_};
+  const std::size_t size = message.size();
+  channel_->make_room(size);
+  message.write(channel_->queue(ReleaseMessage::kind, size));
   sending_.clear();
 }
 

@@ -360,8 +360,7 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
   std::condition_variable printed_;
   ReleaseBatch sending_;
   std::vector<BlockLedger::Release> released_blocks_;  // on their way into that
-  MessageBuilder release_builder_;
-  MessageBuilder builder_;  // of all other messages but those of calls
+  MessageBuilder builder_;                             // of the messages that call_message.hpp doesn't lay out
 
   std::mutex release_mutex_;  // a leaf: nothing else is locked under it
   ReleaseBatch releases_;

@@ -230,6 +230,8 @@ ArrayPlace ValueReader::array() {
 
   ArrayPlace place;
   place.layout.dtype = DType(static_cast<DType::Code>(sent.dtype()));
+  place.layout.shape.reserve(sent.dimensions());
+  place.layout.strides.reserve(sent.dimensions());
   for (std::size_t i = 0; i < sent.dimensions(); ++i, ++dim_) {
     const wire::Dim& dim = dims_[dim_];
     if (dim.extent() < 0) throw BadMessage("a negative extent");
