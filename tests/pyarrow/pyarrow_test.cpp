@@ -1,5 +1,5 @@
 // pyarrow on shared memory: arrays of C++ become Arrow's in place, and Arrow's come to C++ in place. Debian 12 has no
-// pyarrow, so `./run pyarrow-tests` alone builds and runs this, with PyPI's.
+// pyarrow, so `./run pypi-tests` alone builds and runs this, with PyPI's.
 #include "../pair/pair_fixture.hpp"
 
 #include <numeric>
