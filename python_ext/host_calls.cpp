@@ -113,7 +113,7 @@ Ref HostCalls::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, 
   check_usable();
   MessageValues writer(*conversion_);
   write_call(*writer, id, arguments, keywords);
-  auto call = std::make_unique<Session::Call>(Session::Call::Answers::many);
+  auto call = std::make_shared<Session::Call>(Session::Call::Answers::many);
   const auto steps = call_steps(arguments, keywords);
   session_.start(*call, steps, wire::Want::value, false, *writer, Session::Sending::now);
   writer.sent();
@@ -159,7 +159,6 @@ void HostCalls::drop(Session::Call& call) noexcept {
 }
 
 Ref HostCalls::digest(const Message& answer, const char* name) {
-  if (answer.empty()) raise_python(PyExc_RuntimeError, session_ended);
   const Digested digested(session_, answer);
   try {
     return take_answer(answer, name);
