@@ -1,4 +1,4 @@
-// API section 3: calls, methods, attributes, items, operators.
+// Calls, methods, attributes, items, operators.
 #include "pair_fixture.hpp"
 
 #include <map>

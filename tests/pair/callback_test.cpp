@@ -1,4 +1,4 @@
-// API section 7, as far as it goes: C++ callables in Python's hands.
+// C++ callables in Python's hands.
 #include "pair_fixture.hpp"
 
 #include <atomic>
