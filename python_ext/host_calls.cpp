@@ -2,7 +2,7 @@
 
 #include "from_wire.hpp"
 #include "interrupt.hpp"
-#include "pooled_writer.hpp"
+#include "message_values.hpp"
 
 #include <array>
 #include <exception>
@@ -99,7 +99,7 @@ void HostCalls::write_call(ValueWriter& writer, std::uint64_t id, PyObject* argu
 
 Ref HostCalls::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
   check_usable();
-  PooledWriter writer(*conversion_);
+  MessageValues writer(*conversion_);
   write_call(*writer, id, arguments, keywords);
   Session::Call call;
   const auto steps = call_steps(arguments, keywords);
@@ -111,9 +111,9 @@ Ref HostCalls::call(std::uint64_t id, PyObject* arguments, PyObject* keywords, c
 
 Ref HostCalls::start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) {
   check_usable();
-  PooledWriter writer(*conversion_);
+  MessageValues writer(*conversion_);
   write_call(*writer, id, arguments, keywords);
-  auto call = std::make_unique<Session::Call>(Session::Call::Answers::many);
+  auto call = std::make_shared<Session::Call>(Session::Call::Answers::many);
   const auto steps = call_steps(arguments, keywords);
   session_.start(*call, steps, wire::Want::value, false, *writer, Session::Sending::now);
   writer.sent();
@@ -159,7 +159,6 @@ void HostCalls::drop(Session::Call& call) noexcept {
 }
 
 Ref HostCalls::digest(const Message& answer, const char* name) {
-  if (answer.empty()) raise_python(PyExc_RuntimeError, session_ended);
   const Digested digested(session_, answer);
   try {
     return take_answer(answer, name);

@@ -1,5 +1,6 @@
 #include "mapped_segment.hpp"
 
+#include "conversion.hpp"
 #include "segment.hpp"
 #include "shared_block.hpp"
 
@@ -17,18 +18,14 @@ void let_go(PyObject* capsule) { delete static_cast<Keeper*>(PyCapsule_GetPointe
 }  // namespace
 
 PyObject* native_segment_of(PyObject*, PyObject* exporter) noexcept {
-  try {
+  return guarded([&] {
     auto segment = std::make_unique<Keeper>(block_of(exporter)->segment());
     const auto address = reinterpret_cast<unsigned long long>((*segment)->data());
     const auto size = static_cast<unsigned long long>((*segment)->size());
     const Ref keeper = checked(PyCapsule_New(segment.get(), keeper_name, let_go));
     segment.release();
-    return Py_BuildValue("KKO", address, size, keeper.get());
-  } catch (const PythonRaised&) {
-    return nullptr;
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  }
+    return checked(Py_BuildValue("KKO", address, size, keeper.get()));
+  });
 }
 
 }  // namespace py4cpp

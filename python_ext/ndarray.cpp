@@ -12,8 +12,6 @@ namespace py4cpp {
 
 namespace {
 
-constexpr int flag_writable = 0x400;
-
 constexpr std::size_t alignment(DType dtype) {
   const bool complex = dtype == complex64 || dtype == complex128;
   return complex ? dtype.itemsize() / 2 : dtype.itemsize();
@@ -53,7 +51,7 @@ std::shared_ptr<Block> block_of(const ArrayFields& array, const Layout& layout, 
 
 void write_copy(const Numpy& numpy, PyObject* array, const Layout& row_major, ValueWriter& writer,
                 Conversion& conversion) {
-  const bool writable = (Numpy::fields(array).flags & flag_writable) != 0;
+  const bool writable = Numpy::is_writable(Numpy::fields(array));
   const std::size_t size = row_major.nbytes();
   if (size <= conversion.inline_limit_after(writer.byte_pool().size())) {
     numpy.copy_elements(array, row_major, writer.inline_array(row_major, writable));
@@ -130,7 +128,7 @@ bool array_to_wire(const Numpy& numpy, PyObject* array, ValueWriter& writer, Con
   try {
     if (const std::optional<Layout> layout = layout_of(seen, *dtype)) {
       if (const std::shared_ptr<Block> block = block_of(seen, *layout, *conversion.arena)) {
-        writer.array(*layout, seen.data, (seen.flags & flag_writable) != 0, block);
+        writer.array(*layout, seen.data, Numpy::is_writable(seen), block);
         conversion.sent.shared(layout->nbytes());
         return true;
       }

@@ -328,6 +328,8 @@ Ref Numpy::empty(DType dtype, const Shape& shape) const {
   return new_array(descr(dtype), shape, nullptr, nullptr, 0);
 }
 
+bool Numpy::is_writable(const ArrayFields& array) noexcept { return (array.flags & flag_writable) != 0; }
+
 void Numpy::make_read_only(PyObject* array) noexcept { reinterpret_cast<ArrayFields*>(array)->flags &= ~flag_writable; }
 
 void Numpy::copy_elements(PyObject* array, const Layout& row_major, std::byte* to) const {

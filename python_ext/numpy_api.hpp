@@ -73,6 +73,7 @@ class Numpy {
   Ref view(const Layout& layout, std::byte* data, bool writable, Ref base) const;
   // A new array of numpy's, row-major, uninitialised.
   Ref empty(DType dtype, const Shape& shape) const;
+  static bool is_writable(const ArrayFields& array) noexcept;
   static void make_read_only(PyObject* array) noexcept;
   // The array's elements, row-major in native byte order. May let other Python threads run meanwhile.
   void copy_elements(PyObject* array, const Layout& row_major, std::byte* to) const;

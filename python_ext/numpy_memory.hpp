@@ -3,9 +3,8 @@
 //
 //   1. Memory is told by its address: whatever isn't in our table goes to numpy's own functions, so it doesn't matter
 //      which of them an array was made with, or which array somebody frees it for.
-//   2. The table holds a place in the arena from malloc to free. The place has a block once the array is lent, or
-//   Python
-//      forks; whoever holds that (the ledger, while C++ does) keeps the pages.
+//   2. The table holds a place in the arena from malloc to free. The place has a block once the array is lent, or the
+//      process forks; whoever holds that (the ledger, while C++ does) keeps the pages.
 //   3. Where shared memory is short, or closed, numpy's own functions serve: nothing fails that wouldn't fail outside.
 //   4. In a forked child they serve alone, and what the parent had in the arena is left where it is.
 //

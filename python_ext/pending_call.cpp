@@ -12,7 +12,7 @@ namespace {
 struct PendingCall {
   PyObject head;
   PendingCallHost* host;
-  std::unique_ptr<Session::Call> call;  // null once the last result has been taken
+  std::shared_ptr<Session::Call> call;  // null once the last result has been taken
   std::string name;
 };
 
@@ -22,15 +22,19 @@ void deallocate(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
   PendingCall& dying = of(self);
   if (dying.call) dying.host->drop(*dying.call);
-  dying.call.~unique_ptr();
+  dying.call.~shared_ptr();
   dying.name.~basic_string();
   PyObject_Free(self);
   Py_DECREF(reinterpret_cast<PyObject*>(type));
 }
 
-Session::Call& untaken(PyObject* self) {
-  if (!of(self).call) raise_python(PyExc_RuntimeError, "the result of this call has already been taken");
-  return *of(self).call;
+[[noreturn]] void raise_taken() {
+  raise_python(PyExc_RuntimeError, "the result of this call has already been taken");
+}
+
+const std::shared_ptr<Session::Call>& untaken(PyObject* self) {
+  if (!of(self).call) raise_taken();
+  return of(self).call;
 }
 
 PyObject* result(PyObject* self, PyObject*) noexcept {
@@ -38,11 +42,7 @@ PyObject* result(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* ready(PyObject* self, PyObject*) noexcept {
-  try {
-    return PyBool_FromLong(of(self).host->answered(untaken(self)) ? 1 : 0);
-  } catch (const PythonRaised&) {
-    return nullptr;
-  }
+  return guarded([&] { return checked(PyBool_FromLong(of(self).host->answered(*untaken(self)) ? 1 : 0)); });
 }
 
 PyTypeObject* make_type() {
@@ -66,16 +66,18 @@ PyTypeObject* pending_call_type() {
   return type;
 }
 
-// What was interrupted may be waited for again.
+// What was interrupted may be waited for again. Others may wait too, and take the last answer: the call outlives that.
 Ref next_result(PyObject* pending_call) {
   PendingCall& mine = of(pending_call);
-  const Message answer = mine.host->next_answer(untaken(pending_call));
+  const std::shared_ptr<Session::Call> call = untaken(pending_call);
+  const Message answer = mine.host->next_answer(*call);
+  if (answer.empty()) raise_taken();
   const auto* reply = answer.as<wire::Reply>();
   if (reply == nullptr || !reply->more()) mine.call.reset();
   return mine.host->digest(answer, mine.name.c_str());
 }
 
-Ref make_pending_call(PendingCallHost& host, std::unique_ptr<Session::Call> call, std::string name) {
+Ref make_pending_call(PendingCallHost& host, std::shared_ptr<Session::Call> call, std::string name) {
   PendingCall* made = nullptr;
   try {
     made = PyObject_New(PendingCall, pending_call_type());
@@ -85,7 +87,7 @@ Ref make_pending_call(PendingCallHost& host, std::unique_ptr<Session::Call> call
     throw;
   }
   made->host = &host;
-  new (&made->call) std::unique_ptr<Session::Call>(std::move(call));
+  new (&made->call) std::shared_ptr<Session::Call>(std::move(call));
   new (&made->name) std::string(std::move(name));
   return Ref::steal(reinterpret_cast<PyObject*>(made));
 }

@@ -1,7 +1,7 @@
 #include "server.hpp"
 
 #include "from_wire.hpp"
-#include "pooled_writer.hpp"
+#include "message_values.hpp"
 #include "stack_room.hpp"
 
 #include <algorithm>
@@ -100,7 +100,7 @@ void Server::serve(const wire::Request& request) noexcept {
 }
 
 void Server::answer(const wire::Request& request, const Ref& result, ActiveCall& active) {
-  PooledWriter writer(*conversion_);
+  MessageValues writer(*conversion_);
   switch (request.want()) {
     case wire::Want::value:
       to_wire(result.get(), *writer, *conversion_);

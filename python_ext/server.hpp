@@ -40,7 +40,6 @@ class Server final : private Session::Side {
   // Sends what Python printed.
   void print(std::string_view text);
 
-  Names& names() noexcept { return steps_.names(); }
   BlockLedger& ledger() noexcept { return session_->ledger(); }
   const ObjectTable& objects() const noexcept { return objects_; }
   const SentArrays& sent() const noexcept { return conversion_->sent; }

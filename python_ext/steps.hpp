@@ -15,8 +15,6 @@ class Steps {
   // reader then.
   Ref run(const wire::Request& request, ValueReader& values, Conversion& conversion);
 
-  Names& names() noexcept { return names_; }
-
  private:
   class Run;
 

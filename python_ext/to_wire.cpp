@@ -149,7 +149,7 @@ void write_handle(PyObject* object, ValueWriter& writer, Conversion& conversion)
 void write_other(PyObject* object, ValueWriter& writer, Conversion& conversion) {
   if (const auto id = conversion.callable_id(object)) {
     writer.callable(*id);
-    return writer.none();  // it knows its names
+    return writer.none();  // the host knows its face
   }
   if (PyObject* meant = stands_for(object)) return write_handle(meant, writer, conversion);
   if (const Numpy* numpy = Numpy::if_imported()) {

@@ -8,7 +8,7 @@
 
 namespace py4cpp {
 
-// Appends the object: by value if its exact type has a wire form (API section 5), else as a handle, which adds it to
+// Appends the object: by value if its exact type has a wire form (wire::Kind), else as a handle, which adds it to
 // `conversion.objects` and to writer.objects(). Containers are written with what they hold, without recursion; one that
 // contains itself is a handle in its own inside. Throws PythonRaised (no memory, too large for one message, changed by
 // another thread meanwhile); the writer then holds part of the value: take_back() it.

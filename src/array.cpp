@@ -21,16 +21,6 @@ namespace {
 
 std::atomic<std::uint64_t> the_inline_limit{8192};
 
-std::string describe(const Shape& shape) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += std::to_string(shape[i]);
-  }
-  if (shape.size() == 1) text += ",";
-  return text + ")";
-}
-
 AnyArray on_heap(DType dtype, Shape shape) {
   constexpr std::align_val_t alignment{64};
   auto state = std::make_shared<ArrayState>();
@@ -127,9 +117,9 @@ T load(const std::byte* from) noexcept {
 }
 
 template <class T>
-inline constexpr bool is_complex = detail::one_of<T, std::complex<float>, std::complex<double>>;
+inline constexpr bool is_complex = detail::OneOf<T, std::complex<float>, std::complex<double>>;
 template <class T>
-inline constexpr bool is_small_float = detail::one_of<T, Float16, BFloat16>;
+inline constexpr bool is_small_float = detail::OneOf<T, Float16, BFloat16>;
 
 // Bits of the largest integer below which T holds all of them.
 template <class T>
@@ -138,7 +128,7 @@ inline constexpr int exact_bits = [] {
     return 11;
   else if constexpr (std::same_as<T, BFloat16>)
     return 8;
-  else if constexpr (detail::one_of<T, float, std::complex<float>>)
+  else if constexpr (detail::OneOf<T, float, std::complex<float>>)
     return 24;
   else
     return 64;  // numpy counts a 64-bit integer as safe in a double, and so do we
@@ -237,7 +227,7 @@ AnyArray AnyArray::at(std::size_t index) const {
   if (dimension() == 0) throw Error(ErrorKind::invalid, "an array of no dimensions has no items");
   if (index >= shape()[0]) {
     throw Error(ErrorKind::invalid,
-                "index " + std::to_string(index) + " is out of range for an array of shape " + describe(shape()));
+                "index " + std::to_string(index) + " is out of range for an array of shape " + detail::shape_text(shape()));
   }
   auto state = std::make_shared<ArrayState>(*state_);
   const auto items = static_cast<std::ptrdiff_t>(dtype().itemsize());
@@ -321,7 +311,7 @@ void throw_not_contiguous() {
 
 void throw_shape_mismatch(const Shape& target, const Shape& source) {
   throw Error(ErrorKind::invalid,
-              "shape " + describe(source) + " can't be assigned to an array of shape " + describe(target));
+              "shape " + shape_text(source) + " can't be assigned to an array of shape " + shape_text(target));
 }
 
 }  // namespace detail

@@ -52,6 +52,18 @@ void check(const ArrowArray* array, const ArrowSchema* schema) {
   if (array->length < 0 || array->offset < 0) refuse("an Arrow array of negative length");
 }
 
+// An array that was taken over.
+struct OwnedArray {
+  ArrowArray array{};
+
+  OwnedArray() = default;
+  OwnedArray(const OwnedArray&) = delete;
+  OwnedArray& operator=(const OwnedArray&) = delete;
+  ~OwnedArray() {
+    if (array.release != nullptr) array.release(&array);
+  }
+};
+
 // What an exported array points to.
 struct Exported {
   AnyArray array;
@@ -70,13 +82,9 @@ AnyArray from_arrow(ArrowArray* array, const ArrowSchema* schema) {
   state->data = bytes != nullptr ? bytes + skipped : nullptr;
   state->writable = false;
   if (array->length > 0) state->block = process_arena()->containing(state->data);
-  auto owned = std::make_unique<ArrowArray>(*array);
-  state->owner = std::shared_ptr<void>(owned.get(), [](void* pointer) {
-    const std::unique_ptr<ArrowArray> moved(static_cast<ArrowArray*>(pointer));
-    moved->release(moved.get());
-  });
-  static_cast<void>(owned.release());
-  array->release = nullptr;
+  const auto owned = std::make_shared<OwnedArray>();
+  owned->array = std::exchange(*array, {});
+  state->owner = owned;
   return AnyArray(std::move(state));
 }
 

@@ -71,11 +71,6 @@ Value apply(Peer& peer, const Protocol& protocol, const Value& handle) {
   return peer.run(Request{steps, values, Want::value});
 }
 
-const RemoteObject* remote_of(const Value& value) noexcept {
-  const Object* object = value.get_if<Object>();
-  return object == nullptr ? nullptr : dynamic_cast<const RemoteObject*>(object->get());
-}
-
 // The characters of a text, one str each.
 std::vector<Value> characters(std::string_view utf8) {
   std::vector<Value> characters;

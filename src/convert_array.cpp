@@ -80,16 +80,16 @@ Value array_item(const AnyArray& array, std::size_t index) {
 AnyArray array_from(const Value& value) {
   const Local local(value, Kind::array);
   if (const auto* array = local->get_if<AnyArray>()) return *array;
-  const Object* object = local->get_if<Object>();
-  if (object != nullptr && dynamic_cast<const RemoteObject*>(object->get()) != nullptr) {
+  if (remote_of(*local) != nullptr) {
+    const Object& object = *local->get_if<Object>();
     std::string dtype;
     try {
-      dtype = object->attr<Object>("dtype").attr<std::string>("str");
+      dtype = object.attr<Object>("dtype").attr<std::string>("str");
     } catch (const PythonError&) {  // no array at all
     }
     if (!dtype.empty()) throw ConversionError("", "an array of numbers", advice(dtype));
-    const auto why = call_function<std::string>(object->peer(), "py4cpp._introspect", "why_no_array", *object);
-    if (!why.empty()) throw ConversionError("", "array", "an object of type " + object->type() + " (" + why + ")");
+    const auto why = call_function<std::string>(object.peer(), "py4cpp._introspect", "why_no_array", object);
+    if (!why.empty()) throw ConversionError("", "array", "an object of type " + object.type() + " (" + why + ")");
   }
   throw_mismatch("array", *local);
 }
@@ -129,9 +129,7 @@ void throw_wrong_dimension(std::size_t expected, const AnyArray& found) {
 }
 
 void throw_wrong_shape(const Shape& expected, const AnyArray& found) {
-  std::string text = "array of shape (";
-  for (std::size_t i = 0; i < expected.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(expected[i]);
-  throw_mismatch(text + ")", Value::make(found));
+  throw_mismatch("array of shape " + shape_text(expected), Value::make(found));
 }
 
 }  // namespace py4cpp::detail

@@ -61,7 +61,7 @@ Span span_from(const Value& value) {
   if (const auto* delta = dynamic_cast<const TimedeltaObject*>(state)) {
     return exact_span(BigInt(delta->days()) * microseconds_a_day + delta->microseconds());
   }
-  if (const auto* remote = dynamic_cast<const RemoteObject*>(state)) {
+  if (const RemoteObject* remote = remote_of(value)) {
     const Value microsecond = Value::make(Object(std::make_shared<TimedeltaObject>(0, 1)));
     try {
       const Value count = call_function<Value>(*remote->peer(), "operator", "floordiv", value, microsecond);

@@ -11,13 +11,6 @@ namespace py4cpp::detail {
 
 namespace {
 
-const Object* remote_of(const Value& value) noexcept {
-  const Object* object = value.get_if<Object>();
-  const bool remote =
-      object != nullptr && object->get() != nullptr && object->get()->form() == ObjectState::Form::remote;
-  return remote ? object : nullptr;
-}
-
 std::string listed(std::span<const std::string_view> names) {
   std::string text = names.size() == 1 ? "the key" : "the keys";
   for (const std::string_view name : names) text.append(name == names.front() ? " " : ", ").append(name);
@@ -27,13 +20,13 @@ std::string listed(std::span<const std::string_view> names) {
 }  // namespace
 
 // What the object has of the names, and whether it is a mapping.
-Dict Members::ask(const Object& object, std::span<const bool> handles) {
+Dict Members::ask(Peer& peer, const Value& object, std::span<const bool> handles) {
   std::vector<Value> as_handles;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (handles[i]) as_handles.push_back(Value::make(names_[i]));
   }
   const auto answer =
-      call_function<Tuple>(object.peer(), "py4cpp._introspect", "members", object,
+      call_function<Tuple>(peer, "py4cpp._introspect", "members", object,
                            List(std::vector<Value>(names_.begin(), names_.end())), List(std::move(as_handles)));
   keys_ = answer[0].as<bool>();
   return answer[1].as<Dict>();
@@ -42,18 +35,12 @@ Dict Members::ask(const Object& object, std::span<const bool> handles) {
 Members::Members(const Value& value, std::span<const std::string_view> names, std::span<const bool> handles)
     : names_(names) {
   Dict found;
-  const bool whole = std::ranges::find(handles, true) != handles.end();
-  if (const Object* object = remote_of(value); object != nullptr && whole) {
-    found = ask(*object, handles);
+  if (const RemoteObject* remote = remote_of(value)) {
+    found = ask(*remote->peer(), value, handles);
+  } else if (const Dict* dict = value.get_if<Dict>()) {
+    found = *dict;
   } else {
-    const Local local(value, Kind::object);
-    if (const Dict* dict = local->get_if<Dict>()) {
-      found = *dict;
-    } else if (const Object* other = remote_of(*local)) {
-      found = ask(*other, handles);
-    } else {
-      throw_mismatch("dict", *local);
-    }
+    throw_mismatch("dict", value);
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto pair = found.find(Value::make(names[i]));

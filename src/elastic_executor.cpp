@@ -1,5 +1,6 @@
 #include "elastic_executor.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -20,10 +21,14 @@ struct ElasticExecutor::State {
   std::size_t threads = 0;
 };
 
-// Never destroyed: a thread may still be running a task when static objects go.
+// Never destroyed: a thread may still be running a task when static objects go. A child's copy of its parent's counts
+// threads that it hasn't got, and may be locked for ever.
 ElasticExecutor& ElasticExecutor::instance() {
-  static auto* const executor = new ElasticExecutor;
-  return *executor;
+  static std::atomic<ElasticExecutor*> current{new ElasticExecutor};
+  ElasticExecutor* found = current.load(std::memory_order_acquire);
+  if (found->made_in_.same_process()) return *found;
+  std::unique_ptr<ElasticExecutor> own(new ElasticExecutor);
+  return current.compare_exchange_strong(found, own.get()) ? *own.release() : *found;
 }
 
 ElasticExecutor::ElasticExecutor() : state_(std::make_shared<State>()) {}

@@ -1,7 +1,9 @@
 // Threads for work that no waiting thread can do: callbacks from Python threads, continuations, output handlers. As
 // many as there is work at once, so that one that blocks holds up no other; idle ones end after a moment. One a
-// process.
+// process: a forked child, which has none of these threads, has another.
 #pragma once
+
+#include "fork_mark.hpp"
 
 #include <functional>
 #include <memory>
@@ -13,7 +15,7 @@ class ElasticExecutor {
   static ElasticExecutor& instance();
 
   // Runs the task soon, on some thread. It must not throw. Takes only note: may be called with locks held. If no
-  // thread can be had, the task runs when one becomes free.
+  // thread can be had, the task runs when one becomes free; throws std::system_error if there is none to become free.
   void post(std::function<void()> task);
 
  private:
@@ -22,7 +24,8 @@ class ElasticExecutor {
 
   ElasticExecutor();
 
-  std::shared_ptr<State> state_;
+  const ForkMark made_in_;
+  const std::shared_ptr<State> state_;
 };
 
 // Tasks that run one after the other, in order, on the executor.

@@ -73,8 +73,7 @@ std::string shortage_text(std::uint64_t asked, std::uint64_t available, std::str
   if (!detail.empty()) text.append("; ").append(detail);
   return text +
          ". Let go of arrays, or give it more room: `df -h /dev/shm` shows what there is, `docker run --shm-size=4g` "
-         "or "
-         "`mount -o remount,size=4g /dev/shm` enlarges it, py4cpp's own cap is shared_memory_limit";
+         "or `mount -o remount,size=4g /dev/shm` enlarges it, py4cpp's own cap is shared_memory_limit";
 }
 
 std::string python_text(const ExceptionInfo& info) {

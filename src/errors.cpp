@@ -42,7 +42,6 @@ using Info = std::shared_ptr<const ExceptionInfo>;
 // How to make the twin of one builtin.
 struct Twin {
   std::string_view name;
-  void (*raise)(Info);
   std::exception_ptr (*make)(Info);
   std::shared_ptr<const PythonError> (*share)(Info);
 };
@@ -50,7 +49,6 @@ struct Twin {
 template <class T>
 constexpr Twin twin{
     T::python_name,
-    [](Info info) { throw T(std::move(info)); },
     [](Info info) { return std::make_exception_ptr(T(std::move(info))); },
     [](Info info) -> std::shared_ptr<const PythonError> { return std::make_shared<const T>(std::move(info)); },
 };
@@ -78,11 +76,6 @@ const Twin* nearest_twin(const ExceptionInfo& info) {
 }
 
 }  // namespace
-
-void throw_python_error(std::shared_ptr<const ExceptionInfo> info) {
-  if (const Twin* entry = info ? nearest_twin(*info) : nullptr) entry->raise(std::move(info));
-  throw PythonError(std::move(info));
-}
 
 std::exception_ptr make_python_error(std::shared_ptr<const ExceptionInfo> info) {
   if (const Twin* entry = info ? nearest_twin(*info) : nullptr) return entry->make(std::move(info));

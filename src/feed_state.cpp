@@ -319,22 +319,14 @@ void FeedState::send() noexcept {
       published_.pop_front();
       ++sent_;
       lock.unlock();
-      try {
-        send(*stream, next);
-      } catch (...) {
-        stream->exception(std::current_exception());
-        lock.lock();
-        --sent_;
-        if (stream_ == stream) stream_ = nullptr;
-        lock.unlock();
-      }
+      send(*stream, next);
     }
     lock.lock();
   }
   sending_ = false;
 }
 
-void FeedState::send(OwedAnswer& stream, const Published& published) const {
+void FeedState::send(OwedAnswer& stream, const Published& published) const noexcept {
   if (!published.block) return stream.more(published.look_again ? Value(0) : Value());
   stream.more(slot_of(*published.block).arrays(published.rows), published.block);
 }

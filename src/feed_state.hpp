@@ -89,7 +89,7 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   void send() noexcept;
   void queue(Published published);
   void push(Published published);  // with mutex_
-  void send(OwedAnswer& stream, const Published& published) const;
+  void send(OwedAnswer& stream, const Published& published) const noexcept;
 
   const std::weak_ptr<Worker> worker_;
   const std::vector<FeedArray> arrays_;

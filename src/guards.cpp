@@ -1,44 +1,56 @@
 #include "guards.hpp"
 
-#include <algorithm>
-#include <vector>
+#include <memory>
 
 namespace py4cpp::guards {
 
 namespace {
 
+// A thread's guards are a list without a destructor, since destructors of thread-local and static objects may have
+// guards, too.
 template <class T>
 struct Guard {
   const void* python;
   T what;
+  Guard* outer;
 };
 
-thread_local std::vector<Guard<std::uint64_t>> keeping;
-thread_local std::vector<Guard<Clock::time_point>> limits;
+constinit thread_local Guard<std::uint64_t>* keeping = nullptr;
+constinit thread_local Guard<Clock::time_point>* limits = nullptr;
 
 template <class T>
-void remove_last(std::vector<Guard<T>>& guards, const void* python) noexcept {
-  const auto last = std::find_if(guards.rbegin(), guards.rend(), [&](const auto& g) { return g.python == python; });
-  if (last != guards.rend()) guards.erase(std::next(last).base());
+void remove_last(Guard<T>*& last, const void* python) noexcept {
+  for (Guard<T>** link = &last; *link != nullptr; link = &(*link)->outer) {
+    if ((*link)->python != python) continue;
+    const std::unique_ptr<Guard<T>> ended(*link);
+    *link = ended->outer;
+    return;
+  }
 }
 
 }  // namespace
 
-void keep_results(const void* python, std::uint64_t under) { keeping.push_back({python, under}); }
+void keep_results(const void* python, std::uint64_t under) {
+  keeping = new Guard<std::uint64_t>{python, under, keeping};
+}
 void end_keep_results(const void* python) noexcept { remove_last(keeping, python); }
 
 bool keeps_results(const void* python, std::uint64_t under) noexcept {
-  return std::any_of(keeping.begin(), keeping.end(),
-                     [&](const auto& guard) { return guard.python == python && guard.what == under; });
+  for (const auto* guard = keeping; guard != nullptr; guard = guard->outer) {
+    if (guard->python == python && guard->what == under) return true;
+  }
+  return false;
 }
 
-void limit_time(const void* python, Clock::time_point deadline) { limits.push_back({python, deadline}); }
+void limit_time(const void* python, Clock::time_point deadline) {
+  limits = new Guard<Clock::time_point>{python, deadline, limits};
+}
 void end_limit_time(const void* python) noexcept { remove_last(limits, python); }
 
 std::optional<Clock::time_point> deadline(const void* python) noexcept {
   std::optional<Clock::time_point> earliest;
-  for (const auto& guard : limits) {
-    if (guard.python == python && (!earliest || guard.what < *earliest)) earliest = guard.what;
+  for (const auto* guard = limits; guard != nullptr; guard = guard->outer) {
+    if (guard->python == python && (!earliest || guard->what < *earliest)) earliest = guard->what;
   }
   return earliest;
 }

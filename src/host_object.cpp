@@ -105,10 +105,10 @@ std::shared_ptr<const volatile void> host_of(const Object& object, const std::ty
   // A handle to what Python holds is asked for what it is a handle to.
   const auto* local = dynamic_cast<const CallableObject*>(object.get());
   Value fetched;
-  if (local == nullptr && object.get() != nullptr && object.get()->form() == ObjectState::Form::remote) {
+  if (const RemoteObject* remote = remote_of(object)) {
     const Step steps[] = {{Op::value}};
     const Value values[] = {Value::make(object)};
-    fetched = object.peer().run(Request{steps, values, Want::value});
+    fetched = remote->peer()->run(Request{steps, values, Want::value});
     if (const Object* got = fetched.get_if<Object>()) local = dynamic_cast<const CallableObject*>(got->get());
   }
   const auto* instance = local != nullptr ? dynamic_cast<const HostInstance*>(local->callable().get()) : nullptr;

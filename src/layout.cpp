@@ -101,4 +101,10 @@ Layout::Span Layout::span() const {
   return span;
 }
 
+std::string detail::shape_text(const Shape& shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
 }  // namespace py4cpp

@@ -12,16 +12,9 @@ namespace {
 
 constexpr std::string_view introspection = "py4cpp._introspect";  // of our own Python package
 
-const RemoteObject* remote_of(const Object& object) noexcept { return dynamic_cast<const RemoteObject*>(object.get()); }
-
-const Object* remote_operand(const Value& value) noexcept {
-  const Object* object = value.get_if<Object>();
-  return object != nullptr && remote_of(*object) != nullptr ? object : nullptr;
-}
-
 Peer& peer_of(const Value& a, const Value& b) {
-  if (const Object* object = remote_operand(a)) return object->peer();
-  if (const Object* object = remote_operand(b)) return object->peer();
+  if (const RemoteObject* remote = detail::remote_of(a)) return *remote->peer();
+  if (const RemoteObject* remote = detail::remote_of(b)) return *remote->peer();
   throw Error(ErrorKind::invalid, "an operator was applied to objects that are in no Python yet");
 }
 
@@ -42,7 +35,7 @@ std::shared_ptr<SliceObject> SliceObject::make(Value start, Value stop, Value st
 std::string SliceObject::describe() const { return "<slice>"; }
 
 Peer& Object::peer() const {
-  if (const RemoteObject* remote = remote_of(*this)) return *remote->peer();
+  if (const RemoteObject* remote = detail::remote_of(*this)) return *remote->peer();
   if (state_ == nullptr) throw Error(ErrorKind::invalid, "an Object that refers to nothing was used");
   throw Error(ErrorKind::invalid, "this needs a Python object, but " + state_->describe() + " is in no Python yet");
 }
@@ -51,8 +44,8 @@ std::string Object::describe() const { return state_ == nullptr ? "<no object>" 
 
 bool Object::same(const Object& other) const noexcept {
   if (state_ == other.state_) return true;
-  const RemoteObject* a = remote_of(*this);
-  const RemoteObject* b = remote_of(other);
+  const RemoteObject* a = detail::remote_of(*this);
+  const RemoteObject* b = detail::remote_of(other);
   return a != nullptr && b != nullptr && a->id() == b->id() && a->peer() == b->peer();
 }
 
@@ -115,6 +108,17 @@ ObjectIterator& ObjectIterator::operator++() {
 Object PythonError::object() const { return Object(std::static_pointer_cast<ObjectState>(info()->object)); }
 
 namespace detail {
+
+const RemoteObject* remote_of(const Object& object) noexcept {
+  const ObjectState* state = object.get();
+  const bool is_remote = state != nullptr && state->form() == ObjectState::Form::remote;
+  return is_remote ? static_cast<const RemoteObject*>(state) : nullptr;
+}
+
+const RemoteObject* remote_of(const Value& value) noexcept {
+  const Object* object = value.get_if<Object>();
+  return object != nullptr ? remote_of(*object) : nullptr;
+}
 
 void check_keywords(const Value* named, std::size_t count) {
   for (std::size_t i = 1; i < count; ++i) {

@@ -6,9 +6,8 @@
 //   - leader_ becomes null in give_up_lead() only. The thread that does this is awake, and goes on in block()'s loop,
 //     where it leads again, or finds another leader, or passes offer_lead() before it runs, resumes or leaves. Only
 //     suspend() comes in between, which is no user code and doesn't wait.
-//   - offer_lead() wakes a sleeper, the heir, if the lead is free; the heir is awake, and the same holds for it. While
-//   an
-//     heir is on its way no second one is needed.
+//   - offer_lead() wakes a sleeper, the heir, if the lead is free; the heir is awake, and the same holds for it. No
+//     second one is needed while an heir is on its way.
 // So there is no moment, with the lock free, in which a thread sleeps, nobody leads and nobody is awake. A thread that
 // finds neither leader nor sleeper when it offers the lead says lead_is_free(); one that comes later leads itself.
 #include "session_parts.hpp"

@@ -141,8 +141,8 @@ bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
   } else if (channel_->queued() > 0) {
     attend_soon(batch_delay);
   }
-  if (suspended &&
-      has_server_) {  // first, since taking the interpreter back takes time in which more may arrive, or others do this
+  // The interpreter first: to take it back takes time, in which more may arrive, or others do this.
+  if (suspended && has_server_) {
     lock.unlock();
     side_.resume();
     lock.lock();
@@ -166,8 +166,8 @@ bool Session::run_one(Lock& lock, Waiter& me, bool& suspended) noexcept {
 void Session::serve(Lock& lock, const Message& request) noexcept {
   {
     const auto& body = *request.as<wire::Request>();
-    const Serving serving(*this,
-                          body.id());  // from here on: what the output handler asks must not wait for this request
+    // From here on: what the output handler asks must not wait for this request.
+    const Serving serving(*this, body.id());
     print_arrived(lock);
     lock.unlock();
     side_.serve(body);

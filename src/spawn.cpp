@@ -90,8 +90,8 @@ void set_up(FileActions& actions, const Pipes& pipes, const SpawnOptions& option
   if (!options.working_directory.empty()) actions.change_directory(options.working_directory.c_str());
 }
 
-// A session of its own, so that Ctrl-C at our terminal is not the child's; no signal blocked or ignored, whatever we
-// do.
+// A session of its own, so that Ctrl-C at our terminal is not the child's; no signal blocked or ignored, whatever ours
+// are.
 class Attributes {
  public:
   Attributes() {

@@ -31,11 +31,10 @@ std::size_t hash_double(double x) noexcept {
 }
 
 std::size_t hash_object(const Object& object) noexcept {
-  const ObjectState* state = object.get();
-  if (const auto* remote = dynamic_cast<const RemoteObject*>(state)) {
+  if (const RemoteObject* remote = detail::remote_of(object)) {
     return mix(remote->id() ^ std::hash<const void*>()(remote->peer().get()));
   }
-  return std::hash<const void*>()(state);
+  return std::hash<const void*>()(object.get());
 }
 
 std::size_t hash_big(const BigInt& x) noexcept {

@@ -126,12 +126,6 @@ std::string complex_text(const std::complex<double>& x) {
   return "(" + float_text(x.real(), false) + (sign ? "+" : "") + imaginary + ")";
 }
 
-std::string shape_text(const AnyArray& array) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < array.dimension(); ++i) text += (i > 0 ? ", " : "") + std::to_string(array.shape()[i]);
-  return text + (array.dimension() == 1 ? ",)" : ")");
-}
-
 void append_elements(std::string& out, const AnyArray& array) {  // as deep as the array has dimensions
   if (array.dimension() == 0) {
     out += repr(scalar_of(array));
@@ -149,7 +143,7 @@ void append_array(std::string& out, const AnyArray& array) {
   constexpr std::size_t most = 1000;  // elements, numpy's own threshold
   out += "array(";
   if (array.size() > most || array.size() == 0)
-    out += "shape=" + shape_text(array);
+    out += "shape=" + shape_text(array.shape());
   else
     append_elements(out, array);
   out += ", dtype=";
@@ -337,7 +331,7 @@ std::string phrase(const Value& value) {
       return "None";
     case Kind::array: {
       const AnyArray& array = *value.get_if<AnyArray>();
-      return std::string(array.dtype().name()) + " array of shape " + shape_text(array);
+      return std::string(array.dtype().name()) + " array of shape " + shape_text(array.shape());
     }
     case Kind::object:
       return repr(value, enough);

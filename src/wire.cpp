@@ -224,12 +224,13 @@ double ValueReader::imaginary() {
 ArrayPlace ValueReader::array() {
   if (array_ >= array_count_) throw BadMessage("an array is missing");
   const wire::Array& sent = arrays_[array_++];
-  if (sent.dtype() > static_cast<std::uint8_t>(DType::Code::bfloat16)) throw BadMessage("an unknown dtype");
+  const auto dtype = DType::from_code(sent.dtype());
+  if (!dtype) throw BadMessage("an unknown dtype");
   if (sent.dimensions() > Layout::max_dimensions) throw BadMessage("an array of too many dimensions");
   if (sent.dimensions() > dim_count_ - dim_) throw BadMessage("an array's shape is cut off");
 
   ArrayPlace place;
-  place.layout.dtype = DType(static_cast<DType::Code>(sent.dtype()));
+  place.layout.dtype = *dtype;
   place.layout.shape.reserve(sent.dimensions());
   place.layout.strides.reserve(sent.dimensions());
   for (std::size_t i = 0; i < sent.dimensions(); ++i, ++dim_) {

@@ -51,7 +51,7 @@ class ValueWriter {
   void slice() { node(wire::Kind::slice, 0); }                                     // start, stop, step follow
   void timedelta(std::int64_t days, std::int64_t microseconds);
   void object(std::uint64_t id);    // worker: adds it to objects(), to be taken back if the message is dropped
-  void callable(std::uint64_t id);  // host: adds it to callables(), likewise; its parameter names follow
+  void callable(std::uint64_t id);  // host: adds it to callables(), likewise; its face follows
   // Text or bytes that lie in a block, as shared_string or shared_bytes.
   void shared_text(wire::Kind kind, const std::shared_ptr<Block>& block, std::size_t size);
   // An array in a block; `data` is its element with all indices 0. `copied`: into that block, for this message.

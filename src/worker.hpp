@@ -82,7 +82,7 @@ class Worker final : public AsyncPeer,
   [[noreturn]] void throw_died(std::string what = {});
   [[noreturn]] static void throw_foreign(Peer& peer);
   [[noreturn]] void give_up(Session::Call& call, Held held);
-  bool abandon(Session::Call& call, std::vector<std::shared_ptr<ObjectState>> held);  // false if it is settled already
+  bool abandon(Session::Call& call, Held held);  // false if it is settled already
 
   // Session::Side
   void serve(const wire::Request& request) noexcept override;

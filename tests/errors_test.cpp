@@ -64,7 +64,7 @@ std::shared_ptr<const ExceptionInfo> info_of(Mro bases) {
 template <class Handler>
 bool catches(const std::shared_ptr<const ExceptionInfo>& info) {
   try {
-    throw_python_error(info);
+    std::rethrow_exception(make_python_error(info));
   } catch (const Handler&) {
     return true;
   } catch (...) {
@@ -178,7 +178,7 @@ TEST(Errors, AreCaughtByTheirAncestorsAndByNobodyElse) {
 TEST(Errors, KeepTheirInfoThroughEveryBase) {
   const auto info = info_of({"ExceptionGroup", "BaseExceptionGroup", "Exception", "BaseException"});
   try {
-    throw_python_error(info);
+    std::rethrow_exception(make_python_error(info));
   } catch (const errors::BaseExceptionGroup& group) {
     EXPECT_EQ(group.info(), info);
     EXPECT_STREQ(group.what(), "ExceptionGroup: said so");
@@ -193,7 +193,7 @@ TEST(Errors, ASubclassIsTheFirstBuiltinOfItsMro) {
   EXPECT_TRUE(catches<errors::ValueError>(axis));
   EXPECT_FALSE(catches<errors::IndexError>(axis));
   try {
-    throw_python_error(axis);
+    std::rethrow_exception(make_python_error(axis));
   } catch (const PythonError& error) {
     EXPECT_EQ(error.type(), "numpy.AxisError");
     EXPECT_TRUE(error.matches("IndexError"));
@@ -220,7 +220,7 @@ TEST(Errors, PointersHoldTheSameTwin) {
     EXPECT_EQ(typeid(held).name(), from_pointer) << name;
     EXPECT_EQ(shared->info(), info);
     try {
-      throw_python_error(info);
+      std::rethrow_exception(make_python_error(info));
     } catch (const PythonError& error) {
       EXPECT_EQ(typeid(error).name(), from_pointer) << name;
     }

@@ -55,8 +55,7 @@ class AnyArray {
   std::size_t nbytes() const { return state_->layout.nbytes(); }
   bool writable() const noexcept { return state_->writable; }
   bool contiguous() const noexcept { return state_->layout.contiguous(); }
-  // Whether the elements are, or can become, the same memory in C++ and Python. Not for what came from Python as a
-  // copy.
+  // Whether the elements are, or can become, the same memory in C++ and Python: not of what Python had to copy.
   bool shared() const noexcept { return state_->block != nullptr && !state_->copied; }
 
   // The typed handle on the same elements. Throws ConversionError unless compatible<T>(dtype()).

@@ -1,4 +1,4 @@
-// Every conversion (API section 5): a type travels if Convert<T> says how.
+// Every conversion: a type travels if Convert<T> says how.
 #pragma once
 
 #include <py4cpp/callable.hpp>

@@ -7,8 +7,8 @@
 // mapping, with exactly these keys; or from any object with these attributes: a dataclass, a namedtuple, a class of
 // your own; attributes beyond them don't matter. A missing member, a key too many and a value that doesn't fit throw
 // ConversionError, whose path names the member: [3]['y'] in a list of dicts, [3].y in a list of objects. Members may be
-// of any type that travels, other such structs too. A dict costs no extra round trip, an object one,
-// each Object one more.
+// of any type that travels, other such structs too. A dict costs no extra round trip, an object one.
+//
 // Members that are Objects, or containers of them, are handles to what the Python object has there, if the struct is a
 // result, an argument of a callback or in a container that is; not if it is itself a member of another such struct.
 //
@@ -60,7 +60,7 @@ class Members {
 
  private:
   std::string step(std::size_t index) const;
-  Dict ask(const Object& object, std::span<const bool> handles);
+  Dict ask(Peer& peer, const Value& object, std::span<const bool> handles);
 
   std::span<const std::string_view> names_;
   std::vector<Value> values_;

@@ -172,23 +172,23 @@ inline constexpr DType bfloat16{DType::Code::bfloat16};
 
 namespace detail {
 
-template <class T, class... Others>
-inline constexpr bool one_of = (std::same_as<T, Others> || ...);
+template <class T, class... Listed>
+concept OneOf = (std::same_as<T, Listed> || ...);
 
 // Numbers only: a wide character is text, and neither long double nor a 128-bit integer has a numpy type to go by.
 template <class T>
 inline constexpr bool plain_number = std::is_arithmetic_v<T> && sizeof(T) <= 8 &&
-                                     !one_of<T, long double, wchar_t, char8_t, char16_t, char32_t>;
+                                     !OneOf<T, long double, wchar_t, char8_t, char16_t, char32_t>;
 
 template <class T>
 constexpr DType element_dtype() noexcept {
   using Code = DType::Code;
-  if constexpr (one_of<T, bool>) return Code::boolean;
-  else if constexpr (one_of<T, std::byte>) return Code::uint8;
-  else if constexpr (one_of<T, Float16>) return Code::float16;
-  else if constexpr (one_of<T, BFloat16>) return Code::bfloat16;
-  else if constexpr (one_of<T, std::complex<float>>) return Code::complex64;
-  else if constexpr (one_of<T, std::complex<double>>) return Code::complex128;
+  if constexpr (OneOf<T, bool>) return Code::boolean;
+  else if constexpr (OneOf<T, std::byte>) return Code::uint8;
+  else if constexpr (OneOf<T, Float16>) return Code::float16;
+  else if constexpr (OneOf<T, BFloat16>) return Code::bfloat16;
+  else if constexpr (OneOf<T, std::complex<float>>) return Code::complex64;
+  else if constexpr (OneOf<T, std::complex<double>>) return Code::complex128;
   else if constexpr (std::is_floating_point_v<T>) return sizeof(T) == 4 ? Code::float32 : Code::float64;
   else {
     constexpr Code first = std::is_signed_v<T> ? Code::int8 : Code::uint8;
@@ -202,7 +202,7 @@ constexpr DType element_dtype() noexcept {
 template <class T>
 concept Element = !std::is_volatile_v<T> &&
                   (detail::plain_number<std::remove_const_t<T>> ||
-                   detail::one_of<std::remove_const_t<T>, std::byte, std::complex<float>, std::complex<double>, Float16,
+                   detail::OneOf<std::remove_const_t<T>, std::byte, std::complex<float>, std::complex<double>, Float16,
                                   BFloat16>);
 
 // The dtype of a new array of T: integers by size and sign (`char` too), `std::byte` is uint8.
@@ -214,8 +214,8 @@ inline constexpr DType dtype_of = detail::element_dtype<std::remove_const_t<T>>(
 template <Element T>
 constexpr bool compatible(DType dtype) noexcept {
   using Plain = std::remove_const_t<T>;
-  if constexpr (detail::one_of<Plain, std::byte>) return dtype.itemsize() == 1;
-  else if constexpr (detail::one_of<Plain, char>) return dtype == int8 || dtype == uint8;
+  if constexpr (detail::OneOf<Plain, std::byte>) return dtype.itemsize() == 1;
+  else if constexpr (detail::OneOf<Plain, char>) return dtype == int8 || dtype == uint8;
   else return dtype == dtype_of<T>;
 }
 

@@ -113,10 +113,7 @@ PY4CPP_TWIN(UserWarning, public virtual Warning)
 
 }  // namespace errors
 
-// Throws the twin of the first builtin in info->bases; a plain PythonError if none of them is known here.
-[[noreturn]] void throw_python_error(std::shared_ptr<const ExceptionInfo> info);
-
-// The same twin, for a future to hold.
+// The twin of the first builtin in info->bases; a plain PythonError if none of them is known here.
 std::exception_ptr make_python_error(std::shared_ptr<const ExceptionInfo> info);
 
 // The same twin, for ExceptionInfo::cause and context: a dynamic_cast finds out what it is. Never null.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <iterator>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -91,5 +92,11 @@ struct Layout {
 
   friend bool operator==(const Layout&, const Layout&) = default;
 };
+
+namespace detail {
+
+std::string shape_text(const Shape& shape);  // as Python writes it: "()", "(3,)", "(3, 4)"
+
+}  // namespace detail
 
 }  // namespace py4cpp

@@ -72,6 +72,10 @@ class RemoteObject final : public ObjectState {
 
 namespace detail {
 
+// What a worker keeps; null for any other value.
+const RemoteObject* remote_of(const Object& object) noexcept;
+const RemoteObject* remote_of(const Value& value) noexcept;
+
 // How a result of type R is asked for. What holds an Object must come as a handle: Object itself, containers of it
 // (<py4cpp/convert_container.hpp>), and types whose Convert says so by `static constexpr bool takes_handle = true`.
 template <class R>

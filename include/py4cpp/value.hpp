@@ -72,9 +72,6 @@ struct ShortText {
 };
 struct Lending;
 
-template <class T, class... Listed>
-concept OneOf = (std::same_as<T, Listed> || ...);
-
 template <class T>
 concept ValueKind = OneOf<T, None, bool, std::int64_t, BigInt, double, std::complex<double>, std::string, Bytes, List,
                           Tuple, Set, Dict, AnyArray, Object>;

@@ -33,9 +33,6 @@ def sent_arrays():
     return [sent["arrays_shared"], sent["arrays_copied"], sent["bytes_shared"], sent["bytes_copied"]]
 
 
-stats = _native.stats
-
-
 def _clean_main():
     """What the bootstrap left in __main__ goes: the namespace is the user's."""
     namespace = vars(sys.modules["__main__"])

@@ -1,4 +1,4 @@
-// API section 9: the headers that `py4cpp bind` writes: one word for word, and all of them compiled and used.
+// The headers that `py4cpp bind` writes: one word for word, and all of them compiled and used.
 #include "command.hpp"
 
 #include "../scratch_dir.hpp"

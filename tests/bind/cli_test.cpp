@@ -1,4 +1,4 @@
-// API section 15: what the command `py4cpp` says and does. `py4cpp bind` has a file of its own.
+// What the command `py4cpp` says and does. `py4cpp bind` has a file of its own.
 #include "command.hpp"
 
 #include "../scratch_dir.hpp"

@@ -1,4 +1,4 @@
-// API section 6, as far as it goes: arrays in shared memory.
+// Arrays in shared memory.
 #include "pair_fixture.hpp"
 
 #include <xtensor/xrandom.hpp>

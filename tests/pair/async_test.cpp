@@ -1,5 +1,4 @@
-// API section 8, as far as it goes: calls that aren't waited for, and many threads at once. Output has a file of its
-// own.
+// Calls that aren't waited for, and many threads at once. Output has a file of its own.
 #include "pair_fixture.hpp"
 
 #include <atomic>

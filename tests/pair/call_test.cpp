@@ -1,7 +1,8 @@
-// API section 3: calls, methods, attributes, items, operators.
+// Calls, methods, attributes, items, operators.
 #include "pair_fixture.hpp"
 
 #include <map>
+#include <thread>
 
 namespace py4cpp::test {
 
@@ -40,6 +41,29 @@ TEST_F(Call, MethodsAndAttributesWorkOnPlainValues) {
   EXPECT_EQ(py.attr<double>(std::complex<double>{1, 2}, "real"), 1.0);
   EXPECT_EQ(py.method<int>(std::tuple{1, 2, 3}, "__len__"), 3);
   EXPECT_THROW(py.method("abc", "no_such_method"), errors::AttributeError);
+}
+
+// A thread-local that is older than what the library keeps for its thread, and so dies after it.
+struct Farewell {
+  py4cpp::Python* py = nullptr;
+  int answer = 0;
+
+  ~Farewell() {
+    if (py == nullptr) return;
+    const Timeout limit(*py, std::chrono::minutes(1));
+    py->call<void>([this](int x) { answer = x; }, 5);
+    py->exec("said = x", "x"_a = answer);
+  }
+};
+
+TEST_F(Call, WorksInTheLastDestructorOfAThread) {
+  std::thread([this] {
+    thread_local Farewell farewell;
+    farewell.py = &py;
+    const Timeout limit(py, std::chrono::minutes(1));
+    EXPECT_EQ(py.eval<int>("1 + 1"), 2);
+  }).join();
+  EXPECT_EQ(py.eval<int>("said"), 5);
 }
 
 TEST_F(Call, VoidLeavesTheResultInPython) { py.call<void>("list", std::vector{1, 2}); }

@@ -1,4 +1,4 @@
-// API section 7, as far as it goes: C++ callables in Python's hands.
+// C++ callables in Python's hands.
 #include "pair_fixture.hpp"
 
 #include <atomic>
@@ -190,6 +190,28 @@ TEST_F(Callbacks, WhatTheyThrewIsStillItselfAfterTheWorker) {
   EXPECT_TRUE(done.wait_for(std::chrono::seconds(30)));
   py.stop();
   EXPECT_THROW(done.get(), std::out_of_range);
+}
+
+// Whichever comes second is told so, whether it was waiting by then or not.
+TEST_F(Callbacks, OneResultIsForOneOfTwoThreads) {
+  py.exec(
+      "import threading\n"
+      "def twice(f):\n"
+      "    pending, got = f.start(), []\n"
+      "    def take():\n"
+      "        try: got.append(str(pending.result()))\n"
+      "        except RuntimeError as error: got.append(str(error))\n"
+      "    threads = [threading.Thread(target=take) for _ in range(2)]\n"
+      "    for t in threads: t.start()\n"
+      "    for t in threads: t.join()\n"
+      "    return sorted(got)");
+  const auto late = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return 5;
+  };
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(py.call("twice", late), Value(List{"5", "the result of this call has already been taken"}));
+  }
 }
 
 // Python lets go of the function before C++ has got round to the call.

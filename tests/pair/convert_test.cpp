@@ -1,4 +1,4 @@
-// API section 5: what typed results take besides the plain values of their kind.
+// What typed results take besides the plain values of their kind.
 #include "pair_fixture.hpp"
 
 #include <complex>
@@ -122,7 +122,11 @@ TEST_F(Conversions, TakeStructsFromDictsAndObjects) {
   EXPECT_EQ(py.eval<Sample>("Sample('s', [1, 2])"), sample);
   EXPECT_EQ(py.eval<Sample>("Named('s', (1, 2))"), sample);
   EXPECT_EQ(py.eval<Sample>("collections.OrderedDict(xs=range(1, 3), name='s')"), sample);
+  const auto calls = py.stats().calls;
+  EXPECT_EQ(py.eval<Sample>("Sample('s', [1, 2])"), sample);
+  EXPECT_EQ(py.stats().calls, calls + 3) << "eval, one for its members, and stats() itself";
   EXPECT_EQ(path_of_mismatch<std::vector<Sample>>("[Sample('a', []), Half()]"), "[1].xs");
+  EXPECT_THROW(py.eval<Object>("5").as<Sample>(), ConversionError);
   EXPECT_EQ(path_of_mismatch<std::vector<Sample>>("[Sample('a', [1, 'x'])]"), "[0].xs[1]");
   EXPECT_EQ(path_of_mismatch<Sample>("{'name': 'a'}"), "['xs']");
   EXPECT_EQ(path_of_mismatch<Sample>("{'name': 'a', 'xs': [], 'z': 1}"), "['z']");

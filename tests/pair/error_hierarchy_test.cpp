@@ -1,4 +1,4 @@
-// API section 11: every builtin exception has its twin, with everything Python says of it.
+// Every builtin exception has its twin, with everything Python says of it.
 #include "pair_fixture.hpp"
 
 #include <stdexcept>

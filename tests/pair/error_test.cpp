@@ -1,4 +1,4 @@
-// API section 11: what Python raises, in C++.
+// What Python raises, in C++.
 #include "pair_fixture.hpp"
 
 namespace py4cpp::test {

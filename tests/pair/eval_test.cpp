@@ -1,4 +1,4 @@
-// API section 2: evaluate and execute.
+// Evaluate and execute.
 #include "pair_fixture.hpp"
 
 namespace py4cpp::test {

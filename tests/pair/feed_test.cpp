@@ -1,4 +1,4 @@
-// API section 13: a C++ pipeline feeds a loop in Python.
+// A C++ pipeline feeds a loop in Python.
 #include "feed_fixture.hpp"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #include "host_child.hpp"
 #include "pair_fixture.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -54,9 +55,13 @@ TEST(ForkedHost, HasNoPartInTheWorker) {
 TEST(ForkedHost, MayHaveAWorkerOfItsOwn) {
   py4cpp::Python py{config()};
   const auto shared = py.eval<py4cpp::Array<double>>("__import__('numpy').ones(50000)");
+  const auto next = [](int x) { return x + 1; };
+  EXPECT_EQ(py.eval_async<int>("1").then(next).get(), 2);  // leaves a thread that waits for more such work
   EXPECT_EQ(in_host_child([&] {
               py4cpp::Python own{config()};
               EXPECT_NE(own.pid(), py.pid());
+              const auto continued = own.eval_async<int>("2").then(next);
+              EXPECT_TRUE(continued.wait_for(std::chrono::seconds(30))) << "the child waits for its parent's thread";
               EXPECT_EQ(own.eval<int>("1"), 1);
               const auto array = own.array<double>({50'000});
               array.view() = 3.0;

@@ -1,4 +1,4 @@
-// API section 9: Python's functions and modules as C++ names.
+// Python's functions and modules as C++ names.
 #include "pair_fixture.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// API section 7: C++ that Python iterates over, and Python's iterables in C++.
+// C++ that Python iterates over, and Python's iterables in C++.
 #include "pair_fixture.hpp"
 
 #include <iterator>

@@ -1,4 +1,4 @@
-// API section 7: C++ objects in Python's hands.
+// C++ objects in Python's hands.
 #include "pair_fixture.hpp"
 
 #include <stdexcept>

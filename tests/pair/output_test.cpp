@@ -1,4 +1,4 @@
-// API section 8: what Python prints, in a monitored call and through Config's handlers.
+// What Python prints, in a monitored call and through Config's handlers.
 #include "pair_fixture.hpp"
 
 #include <atomic>

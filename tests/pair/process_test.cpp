@@ -1,4 +1,4 @@
-// API section 1: the life of a worker.
+// The life of a worker.
 #include "pair_fixture.hpp"
 
 #include <csignal>

@@ -1,4 +1,4 @@
-// API section 5: what survives the way to Python and back.
+// What survives the way to Python and back.
 #include "pair_fixture.hpp"
 
 #include <bit>
