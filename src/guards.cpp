@@ -1,7 +1,6 @@
 #include "guards.hpp"
 
-#include <algorithm>
-#include <vector>
+#include <utility>
 
 namespace py4cpp::guards {
 
@@ -11,34 +10,44 @@ template <class T>
 struct Guard {
   const void* python;
   T what;
+  Guard* before;
 };
 
-thread_local std::vector<Guard<std::uint64_t>> keeping;
-thread_local std::vector<Guard<Clock::time_point>> limits;
+// The newest of this thread. No vectors: these have no destructors, so guards are usable to a thread's very end, in the
+// destructors of static objects, too.
+constinit thread_local Guard<std::uint64_t>* keeping = nullptr;
+constinit thread_local Guard<Clock::time_point>* limits = nullptr;
 
 template <class T>
-void remove_last(std::vector<Guard<T>>& guards, const void* python) noexcept {
-  const auto last = std::find_if(guards.rbegin(), guards.rend(), [&](const auto& g) { return g.python == python; });
-  if (last != guards.rend()) guards.erase(std::next(last).base());
+void remove_last(Guard<T>*& newest, const void* python) noexcept {
+  for (Guard<T>** link = &newest; *link != nullptr; link = &(*link)->before) {
+    if ((*link)->python == python) return delete std::exchange(*link, (*link)->before);
+  }
 }
 
 }  // namespace
 
-void keep_results(const void* python, std::uint64_t under) { keeping.push_back({python, under}); }
+void keep_results(const void* python, std::uint64_t under) {
+  keeping = new Guard<std::uint64_t>{python, under, keeping};
+}
 void end_keep_results(const void* python) noexcept { remove_last(keeping, python); }
 
 bool keeps_results(const void* python, std::uint64_t under) noexcept {
-  return std::any_of(keeping.begin(), keeping.end(),
-                     [&](const auto& guard) { return guard.python == python && guard.what == under; });
+  for (const auto* guard = keeping; guard != nullptr; guard = guard->before) {
+    if (guard->python == python && guard->what == under) return true;
+  }
+  return false;
 }
 
-void limit_time(const void* python, Clock::time_point deadline) { limits.push_back({python, deadline}); }
+void limit_time(const void* python, Clock::time_point deadline) {
+  limits = new Guard<Clock::time_point>{python, deadline, limits};
+}
 void end_limit_time(const void* python) noexcept { remove_last(limits, python); }
 
 std::optional<Clock::time_point> deadline(const void* python) noexcept {
   std::optional<Clock::time_point> earliest;
-  for (const auto& guard : limits) {
-    if (guard.python == python && (!earliest || guard.what < *earliest)) earliest = guard.what;
+  for (const auto* guard = limits; guard != nullptr; guard = guard->before) {
+    if (guard->python == python && (!earliest || guard->what < *earliest)) earliest = guard->what;
   }
   return earliest;
 }

@@ -48,7 +48,7 @@ const std::vector<Layer>& layers() {
         "convert_container", "convert_path", "convert_scalar", "convert_struct", "eigen", "generator", "handle",
         "host_object", "monitor", "object", "request", "shared_node", "slice", "value", "value_compare", "value_text"}},
       {"wire",
-       {"call_message", "codec", "exports", "failure_codec", "message", "wire"}},
+       {"call_message", "codec", "exports", "failure_codec", "message", "spare_writers", "wire"}},
       {"channel",
        {"channel", "interpreter", "interrupt_signal", "launch", "package_dir", "process", "spawn"}},
       {"session",
