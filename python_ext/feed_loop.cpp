@@ -1,6 +1,7 @@
 #include "feed_loop.hpp"
 
 #include "conversion.hpp"
+#include "fork_pins.hpp"
 #include "host_reference.hpp"
 #include "numpy_api.hpp"
 #include "pending_call.hpp"
@@ -10,6 +11,7 @@
 #include <pythread.h>
 #include <structmember.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -62,6 +64,14 @@ bool all_kept(FeedReader& reader) noexcept {
   if (reader.given.size() < static_cast<std::size_t>(reader.slots)) return false;
   std::erase_if(reader.given, [](const auto& block) { return block.expired(); });
   return reader.given.size() >= static_cast<std::size_t>(reader.slots);
+}
+
+// Forked children have what Python had when they were forked.
+bool children_keep(const FeedReader& reader) noexcept {
+  return std::any_of(reader.given.begin(), reader.given.end(), [](const auto& given) {
+    const std::shared_ptr<Block> block = given.lock();
+    return block != nullptr && ForkPins::is_pinned(block);
+  });
 }
 
 void changed(FeedReader& reader) { start_take(reader, "n", ++reader.change); }
@@ -262,6 +272,10 @@ PyObject* iterate(PyObject* self) noexcept {
 
 PyObject* keeps_all(PyObject* self, PyObject*) noexcept { return PyBool_FromLong(all_kept(reader_of(self)) ? 1 : 0); }
 
+PyObject* children(PyObject* self, PyObject*) noexcept {
+  return PyBool_FromLong(children_keep(reader_of(self)) ? 1 : 0);
+}
+
 PyTypeObject* make_reader_type() {
   static PyMemberDef members[] = {{"_take", T_OBJECT, offsetof(FeedReader, take), READONLY, nullptr},
                                   {"_slots", T_PYSSIZET, offsetof(FeedReader, slots), READONLY, nullptr},
@@ -270,7 +284,9 @@ PyTypeObject* make_reader_type() {
                                   {"_waiting", T_PYSSIZET, offsetof(FeedReader, waiting), READONLY, nullptr},
                                   {"_closed", T_BOOL, offsetof(FeedReader, closed), READONLY, nullptr},
                                   {nullptr, 0, 0, 0, nullptr}};
-  static PyMethodDef methods[] = {{"_all_kept", keeps_all, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+  static PyMethodDef methods[] = {{"_all_kept", keeps_all, METH_NOARGS, nullptr},
+                                  {"_children_keep", children, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(&new_reader)},
                                 {Py_tp_init, reinterpret_cast<void*>(&init_reader)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(&deallocate_reader)},

@@ -194,7 +194,7 @@ std::uint64_t inline_limit() noexcept { return the_inline_limit.load(std::memory
 void set_inline_limit(std::uint64_t bytes) noexcept { the_inline_limit.store(bytes, std::memory_order_relaxed); }
 
 AnyArray::AnyArray() {
-  static const std::shared_ptr<const ArrayState> empty = on_heap(float64, {0}).state();
+  static const auto& empty = *new std::shared_ptr(on_heap(float64, {0}).state());  // static objects' destructors use it
   state_ = empty;
 }
 

@@ -83,7 +83,8 @@ std::string python_text(const ExceptionInfo& info) {
 }
 
 std::shared_ptr<const ExceptionInfo> never_null(std::shared_ptr<const ExceptionInfo> info) {
-  static const auto nothing = std::make_shared<const ExceptionInfo>();
+  static const auto& nothing =
+      *new std::shared_ptr(std::make_shared<const ExceptionInfo>());  // outlives static objects
   if (!info) info = nothing;
   return info;
 }

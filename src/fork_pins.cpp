@@ -5,6 +5,7 @@
 
 #include <py4cpp/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -74,6 +75,17 @@ std::size_t ForkPins::pinned() const {
   std::size_t count = 0;
   for (const auto& [id, pin] : pins_) count += pin.blocks.size();
   return count;
+}
+
+bool ForkPins::is_pinned(const std::shared_ptr<Block>& block) noexcept {
+  const std::lock_guard one(current().mutex);
+  if (current().pins == nullptr) return false;
+  const std::lock_guard lock(current().pins->mutex_);
+  const auto& pins = current().pins->pins_;
+  return std::any_of(pins.begin(), pins.end(), [&](const auto& entry) {
+    const Blocks& blocks = entry.second.blocks;
+    return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
+  });
 }
 
 bool ForkPins::collect() noexcept {

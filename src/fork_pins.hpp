@@ -38,6 +38,8 @@ class ForkPins {
   int descriptor() const noexcept { return ended_; }
   bool collect() noexcept;
   std::size_t pinned() const;  // blocks, once for each fork
+  // Whether a child holds this one. Of the ForkPins that lives, if there is one.
+  static bool is_pinned(const std::shared_ptr<Block>& block) noexcept;
 
  private:
   using Blocks = std::vector<std::shared_ptr<Block>>;

@@ -56,10 +56,12 @@ TEST(ForkPins, NothingIsRecycledBeforeTheChildEnds) {
     return is_filled(*block, 3) ? 0 : 1;
   });
   EXPECT_EQ(pins.pinned(), 1u);
+  EXPECT_TRUE(ForkPins::is_pinned(block));
   block.reset();
   for (int i = 0; i < 5; ++i) {
     const auto next = arena->allocate(100'000);
     EXPECT_NE(next->data(), data);
+    EXPECT_FALSE(ForkPins::is_pinned(next));
     std::memset(next->data(), 4, next->size());
   }
   pollfd ended{pins.descriptor(), POLLIN, 0};

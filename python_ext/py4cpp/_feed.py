@@ -6,7 +6,7 @@ import time
 
 from . import _native
 
-patience = 30.0  # seconds that other threads have to let go of an array before all are taken to be kept
+patience = 30.0  # seconds that threads and forked children have to let go of an array before all are taken to be kept
 
 
 class Feed(_native.FeedReader):
@@ -43,14 +43,15 @@ class Feed(_native.FeedReader):
         """Raises if every slot is in the hands of loops that wait for the next batch, and C++ waits for a slot.
 
         As long as C++ doesn't, it may still end the epoch or close the feed. Other threads, which may be at work on
-        batches that a loop gave them, are given time to let go of one.
+        batches that a loop gave them, and forked children, which have what was there when they were forked, are given
+        time to let go of one.
         """
         began = time.monotonic()
         pause = 0.0001
         collected = False
         while self._stuck():
             now = time.monotonic()
-            alone = threading.active_count() == 1
+            alone = threading.active_count() == 1 and not self._children_keep()
             if not collected and (alone or now - began > 0.1):
                 collected = True
                 gc.collect()
@@ -64,7 +65,8 @@ class Feed(_native.FeedReader):
                 raise BufferError(
                     f"all {self._slots} slots of the feed are in use: this program still refers to arrays of the last "
                     f"{self._slots} batches. Keep copies instead, batch['name'].copy(), or give the feed more slots; "
-                    "each loop holds one, the batch before, while it waits"
+                    "each loop holds one, the batch before, while it waits; a child process that was forked meanwhile "
+                    "holds what there was, until it ends"
                 )
             time.sleep(pause)
             pause = min(2 * pause, 0.01)

@@ -125,6 +125,18 @@ TEST_F(KeptBatches, AThreadAtWorkOnWhatTheLoopHandedOnHasTimeToLetGo) {
   EXPECT_EQ(seen.get(), expected);
 }
 
+TEST_F(KeptBatches, ForkedChildrenHaveTimeToEnd) {
+  Feed feed = make(2);
+  const auto seen = py.call_async<std::vector<float>>("fork_at_each", feed);
+  std::vector<float> expected;
+  for (int i = 0; i < 10; ++i) {
+    publish(feed, static_cast<float>(i));
+    expected.push_back(static_cast<float>(i));
+  }
+  feed.close();
+  EXPECT_EQ(seen.get(), expected);
+}
+
 TEST_F(KeptBatches, ALoopFurtherOutIsNoReasonToWaitForEver) {
   Feed feed = make();
   const auto kept = py.call_async("keep_all_inside", feed);
