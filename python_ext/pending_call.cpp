@@ -28,9 +28,7 @@ void deallocate(PyObject* self) noexcept {
   Py_DECREF(reinterpret_cast<PyObject*>(type));
 }
 
-[[noreturn]] void raise_taken() {
-  raise_python(PyExc_RuntimeError, "the result of this call has already been taken");
-}
+[[noreturn]] void raise_taken() { raise_python(PyExc_RuntimeError, "the result of this call has already been taken"); }
 
 const std::shared_ptr<Session::Call>& untaken(PyObject* self) {
   if (!of(self).call) raise_taken();

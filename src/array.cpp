@@ -226,8 +226,8 @@ AnyArray AnyArray::copy_of(DType dtype, Shape shape, const void* row_major, std:
 AnyArray AnyArray::at(std::size_t index) const {
   if (dimension() == 0) throw Error(ErrorKind::invalid, "an array of no dimensions has no items");
   if (index >= shape()[0]) {
-    throw Error(ErrorKind::invalid,
-                "index " + std::to_string(index) + " is out of range for an array of shape " + detail::shape_text(shape()));
+    throw Error(ErrorKind::invalid, "index " + std::to_string(index) + " is out of range for an array of shape " +
+                                        detail::shape_text(shape()));
   }
   auto state = std::make_shared<ArrayState>(*state_);
   const auto items = static_cast<std::ptrdiff_t>(dtype().itemsize());

@@ -61,9 +61,9 @@ class BlockLedger {
   void on_release(std::function<void()> hook);
 
   // Ends the ledger. With `peer_is_dead` (its process has ended, in good order or not) what was lent returns, and the
-  // peer's arena becomes ours to clear: every name goes at once but those of segments with living borrowed blocks, which
-  // go with their last block, and then the lease. Otherwise the peer lives on without us: what was lent to it stays
-  // allocated and is bequeathed (Arena::bequeath).
+  // peer's arena becomes ours to clear: every name goes at once but those of segments with living borrowed blocks,
+  // which go with their last block, and then the lease. Otherwise the peer lives on without us: what was lent to it
+  // stays allocated and is bequeathed (Arena::bequeath).
   void close(bool peer_is_dead) noexcept;
 
  private:
