@@ -1,11 +1,11 @@
 #include "attendant.hpp"
 
+#include "high_descriptor.hpp"
+
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace py4cpp {
@@ -24,8 +24,7 @@ timespec to_timespec(std::chrono::nanoseconds time) {
 }  // namespace
 
 Attendant::Attendant(Client& client, Process& process, Session& session)
-    : client_(client), process_(process), session_(session), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (wake_ < 0) throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
+    : client_(client), process_(process), session_(session), wake_(make_eventfd()) {
   stdout_open_ = process_.stdout_fd() >= 0;
   sigset_t all, before;  // the application's handlers run on its own threads
   sigfillset(&all);

@@ -3,14 +3,10 @@
 #include "high_descriptor.hpp"
 #include "segment.hpp"
 
-#include <py4cpp/error.hpp>
-
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <cstring>
-#include <string>
+#include <exception>
 #include <utility>
 
 #include <fcntl.h>
@@ -47,7 +43,7 @@ void close_pipe(int descriptor, ino_t inode) noexcept {
 }  // namespace
 
 ForkPins::ForkPins(std::shared_ptr<Arena> arena) : arena_(std::move(arena)), ended_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (ended_ < 0) throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
+  if (ended_ < 0) throw_no_descriptor();
   ended_ = move_high_if_possible(ended_);
   [[maybe_unused]] static const int registered =
       ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ int move_high(int descriptor) {
     close(descriptor);
     return moved;
   }
-  throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
+  throw_no_descriptor();
 }
 
 int move_high_if_possible(int descriptor) noexcept {
@@ -34,6 +35,16 @@ int move_high_if_possible(int descriptor) noexcept {
   } catch (const Error&) {
     return descriptor;
   }
+}
+
+int make_eventfd() {
+  const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor < 0) throw_no_descriptor();
+  return descriptor;
+}
+
+void throw_no_descriptor() {
+  throw Error(ErrorKind::exhausted, std::string("no descriptor left (ulimit -n): ") + std::strerror(errno));
 }
 
 }  // namespace py4cpp

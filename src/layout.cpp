@@ -9,17 +9,20 @@ namespace py4cpp {
 
 namespace {
 
-[[noreturn]] void too_large() { throw Error(ErrorKind::invalid, "the array is larger than any memory"); }
+[[noreturn]] void too_large(const Shape& shape) {
+  throw Error(ErrorKind::invalid, "an array of shape " + detail::shape_text(shape) + " is larger than any memory");
+}
 
-std::size_t product(std::size_t a, std::size_t b) {
+// Of an array of that shape, which errors name.
+std::size_t product(std::size_t a, std::size_t b, const Shape& shape) {
   std::size_t result = 0;
-  if (__builtin_mul_overflow(a, b, &result)) too_large();
+  if (__builtin_mul_overflow(a, b, &result)) too_large(shape);
   return result;
 }
 
-// What fits is also a difference of addresses.
-std::ptrdiff_t signed_bytes(std::size_t bytes) {
-  if (bytes > static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max())) too_large();
+// Likewise. What fits is also a difference of addresses.
+std::ptrdiff_t signed_bytes(std::size_t bytes, const Shape& shape) {
+  if (bytes > static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max())) too_large(shape);
   return static_cast<std::ptrdiff_t>(bytes);
 }
 
@@ -46,10 +49,10 @@ Layout Layout::row_major(DType dtype, Shape shape) {
   Strides strides(shape.size());
   std::size_t elements = 1;
   for (std::size_t i = shape.size(); i-- > 0;) {
-    strides[i] = signed_bytes(elements);
-    if (shape[i] != 0) elements = product(elements, shape[i]);
+    strides[i] = signed_bytes(elements, shape);
+    if (shape[i] != 0) elements = product(elements, shape[i], shape);
   }
-  signed_bytes(product(elements, dtype.itemsize()));
+  signed_bytes(product(elements, dtype.itemsize(), shape), shape);
   return {dtype, std::move(shape), std::move(strides)};
 }
 
@@ -58,11 +61,11 @@ std::size_t Layout::size() const {
   bool empty = false;
   for (const std::size_t extent : shape) empty = empty || extent == 0;
   if (empty) return 0;
-  for (const std::size_t extent : shape) elements = product(elements, extent);
+  for (const std::size_t extent : shape) elements = product(elements, extent, shape);
   return elements;
 }
 
-std::size_t Layout::nbytes() const { return product(size(), dtype.itemsize()); }
+std::size_t Layout::nbytes() const { return product(size(), dtype.itemsize(), shape); }
 
 bool Layout::contiguous() const noexcept {
   if (shape.size() != strides.size()) return false;
@@ -89,14 +92,14 @@ Layout::Span Layout::span() const {
   for (const std::size_t extent : shape) {
     if (extent == 0) return {0, 0};
   }
-  const std::ptrdiff_t item = signed_bytes(dtype.itemsize());
+  const std::ptrdiff_t item = signed_bytes(dtype.itemsize(), shape);
   Span span{0, item};
   for (std::size_t i = 0; i < shape.size(); ++i) {
     std::ptrdiff_t reach = 0;
-    if (__builtin_mul_overflow(signed_bytes(shape[i] - 1), strides[i], &reach)) too_large();
-    if (__builtin_mul_overflow(reach, item, &reach)) too_large();
+    if (__builtin_mul_overflow(signed_bytes(shape[i] - 1, shape), strides[i], &reach)) too_large(shape);
+    if (__builtin_mul_overflow(reach, item, &reach)) too_large(shape);
     std::ptrdiff_t& end = reach < 0 ? span.first : span.past;
-    if (__builtin_add_overflow(end, reach, &end)) too_large();
+    if (__builtin_add_overflow(end, reach, &end)) too_large(shape);
   }
   return span;
 }

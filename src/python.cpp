@@ -5,52 +5,72 @@
 
 #include <py4cpp/error.hpp>
 
-#include <algorithm>
+#include <condition_variable>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 namespace py4cpp {
 
 // A Python's worker, and what a new one is given when it is started again. Its address is what guards know it by.
+//
+// One thread at a time starts a worker, without the lock: its start-up code may print, which a handler hears, and call
+// exported functions, and both may use this Python. On that thread they get the new worker; other threads wait.
 class Python::State final : public PeerSource {
  public:
-  explicit State(Config config) : config_(std::move(config)) { worker_ = fresh(); }
+  explicit State(Config config) : config_(std::move(config)), worker_(Worker::start(config_, this)) {
+    prepare(*worker_, {});
+  }
   ~State() override { worker_->stop(); }
 
   std::shared_ptr<AsyncPeer> peer() override { return worker(); }
   void keep(const void* key, std::shared_ptr<void> thing) override {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     kept_[key].swap(thing);  // what was there goes after the lock
   }
 
   std::shared_ptr<Worker> worker() {
-    const std::lock_guard lock(mutex_);
-    if (config_.restart == Restart::on_next_call && !worker_->alive()) replace();
+    Lock lock(mutex_);
+    settle(lock);
+    if (config_.restart == Restart::on_next_call && !worker_->alive()) replace(lock);
     return worker_;
   }
   std::shared_ptr<Worker> present() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return worker_;
   }
 
   void start(bool if_dead) {
-    const std::lock_guard lock(mutex_);
-    if (!worker_->alive()) return replace();
+    Lock lock(mutex_);
+    settle(lock);
+    if (!worker_->alive()) return replace(lock);
     if (!if_dead) throw Error(ErrorKind::invalid, "the Python worker is alive: stop() it before start()");
+  }
+
+  void stop() {
+    Lock lock(mutex_);
+    settle(lock);
+    const auto worker = worker_;
+    lock.unlock();
+    worker->stop();
   }
 
   void add_export(std::string_view name, const Value& callable) {
     const std::shared_ptr<Worker> target = worker();
     assign(*target, name, callable);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::erase_if(exports_, [&](const auto& known) { return known.first == name; });
     exports_.emplace_back(name, callable);
   }
 
  private:
+  using Lock = std::unique_lock<std::mutex>;
+  using Exports = std::vector<std::pair<std::string, Value>>;
+
   // Also tells the function its name, which tracebacks show.
   static void assign(Worker& worker, std::string_view name, const Value& function) {
     const Step steps[] = {{Op::assign}, {Op::value}, {Op::set_attribute}};
@@ -59,31 +79,54 @@ class Python::State final : public PeerSource {
     worker.run(Request{steps, values, Want::nothing});
   }
 
-  std::shared_ptr<Worker> fresh() {
-    std::shared_ptr<Worker> started = Worker::start(config_, this);
+  void prepare(Worker& worker, const Exports& exports) const {
     try {
-      for (const auto& [name, callable] : exports_) assign(*started, name, callable);
-      if (!config_.startup.empty()) {
-        const Step steps[] = {{Op::code}};
-        const Value values[] = {Value::make(config_.startup)};
-        started->run(Request{steps, values, Want::nothing});
-      }
+      for (const auto& [name, callable] : exports) assign(worker, name, callable);
+      if (config_.startup.empty()) return;
+      const Step steps[] = {{Op::code}};
+      const Value values[] = {Value::make(config_.startup)};
+      worker.run(Request{steps, values, Want::nothing});
     } catch (...) {
-      started->stop();
+      worker.stop();
       throw;
     }
-    return started;
   }
 
-  void replace() {
-    worker_->stop();
-    worker_ = fresh();
+  // Returns when no other thread is starting a worker.
+  void settle(Lock& lock) {
+    settled_.wait(lock, [&] { return starter_ == std::thread::id() || starter_ == std::this_thread::get_id(); });
+  }
+
+  void replace(Lock& lock) {
+    if (starter_ == std::this_thread::get_id()) return;  // the one that is being started has ended, and says so
+    starter_ = std::this_thread::get_id();
+    const Exports exports = exports_;
+    std::exception_ptr error;
+    try {
+      const std::shared_ptr<Worker> old = worker_;
+      lock.unlock();
+      old->stop();
+      const std::shared_ptr<Worker> fresh = Worker::start(config_, this);
+      lock.lock();
+      worker_ = fresh;
+      lock.unlock();
+      prepare(*fresh, exports);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    starter_ = {};
+    settled_.notify_all();
+    if (error) std::rethrow_exception(error);
   }
 
   const Config config_;
   mutable std::mutex mutex_;
+  std::condition_variable settled_;  // starter_ is none
+  // Guarded by mutex_:
+  std::thread::id starter_;
   std::shared_ptr<Worker> worker_;  // never null
-  std::vector<std::pair<std::string, Value>> exports_;
+  Exports exports_;
   std::map<const void*, std::shared_ptr<void>> kept_;
 };
 
@@ -129,7 +172,7 @@ void Python::start() { checked(state_).start(false); }
 void Python::start_if_not_alive() { checked(state_).start(true); }
 
 void Python::stop() {
-  if (state_) state_->present()->stop();
+  if (state_) state_->stop();
 }
 
 void Python::interrupt() { checked(state_).present()->interrupt_oldest(); }

@@ -1,14 +1,12 @@
 #include "session.hpp"
 
+#include "high_descriptor.hpp"
 #include "session_parts.hpp"
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace py4cpp {
@@ -22,12 +20,6 @@ constexpr auto release_delay = 50ms;
 // a virtual machine that takes 50 to 300 microseconds, many elements' time.
 constexpr int stream_spins = 3;
 constexpr std::chrono::microseconds longest_held{3};  // that other threads of Python may wait for us to spin
-
-int make_eventfd() {
-  const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (descriptor < 0) throw Error(ErrorKind::exhausted, std::string("no descriptor left: ") + std::strerror(errno));
-  return descriptor;
-}
 
 }  // namespace
 
@@ -48,7 +40,7 @@ Session::Session(Side& side, std::unique_ptr<Channel> channel, const std::shared
       channel_(std::move(channel)),
       peer_arena_(options.peer_arena),
       ledger_(std::make_shared<BlockLedger>(arena)),
-      wake_(make_eventfd()),
+      wake_(options.guard_descriptors ? move_high_if_possible(make_eventfd()) : make_eventfd()),
       has_server_(options.has_server),
       guard_descriptors_(options.guard_descriptors),
       spin_(options.spin),

@@ -140,9 +140,10 @@ class Session final : public SegmentObserver, public std::enable_shared_from_thi
 
   struct Options {
     std::chrono::microseconds spin{0};
-    ArenaId peer_arena;              // the other side's, from its hello
-    bool has_server = false;         // a thread will call serve_until_closed()
-    bool guard_descriptors = false;  // user code shares our descriptors: check before each flush that they are ours
+    ArenaId peer_arena;       // the other side's, from its hello
+    bool has_server = false;  // a thread will call serve_until_closed()
+    // User code shares our descriptors: they are out of its way, and before each flush we look whether they are ours.
+    bool guard_descriptors = false;
   };
 
   // `side` must outlive every call of a member. `channel`'s handshake is over.

@@ -44,7 +44,7 @@ void check_found(const std::vector<std::string>& names, const std::vector<BoundM
 
 }  // namespace
 
-void bind(const BindOptions& options) {
+int bind(const BindOptions& options) {
   if (!options.name_space.empty()) check_namespace(options.name_space);
   Config config = Config::load();
   if (!options.python.empty()) config.python = options.python;
@@ -62,6 +62,7 @@ void bind(const BindOptions& options) {
     std::cout << header;
   else
     replace_config_file(options.output, header);
+  return 0;
 }
 
 }  // namespace py4cpp::cli

@@ -15,7 +15,7 @@ struct BindOptions {
   std::string output;              // empty: stdout
   std::string python;              // empty: as configured
 };
-void bind(const BindOptions& options);
+int bind(const BindOptions& options);
 
 // Asks for what most people set, and saves it.
 int init();
@@ -24,8 +24,8 @@ int config(const std::string& key, const std::string& value, bool has_value);
 int doctor();
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
 int repl();
-// What py4cpp does on this machine, with this interpreter; each figure is taken for about `time`, the
-// largest array has so many MiB.
+// What py4cpp does on this machine, with this interpreter; each figure is taken for about `time`, the largest array has
+// so many MiB.
 int bench(std::chrono::milliseconds time, std::size_t largest);
 int segments(bool clean);
 

@@ -73,10 +73,8 @@ void CommandLine::add_run() {
 }
 
 void CommandLine::add_bind() {
-  CLI::App* sub = command("bind", "Write a C++ header with the functions and classes of Python modules", [this] {
-    bind(bound_);
-    return 0;
-  });
+  CLI::App* sub = command("bind", "Write a C++ header with the functions and classes of Python modules",
+                          [this] { return bind(bound_); });
   sub->add_option("modules", bound_.modules, "such as numpy.linalg")->required();
   sub->add_option("-o,--output", bound_.output, "the file to write; else to stdout");
   sub->add_option("--namespace", bound_.name_space,

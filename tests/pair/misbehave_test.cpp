@@ -79,6 +79,25 @@ TEST_F(Misbehaving, ClosesDescriptorsThatAreNotItsOwn) {
   EXPECT_EQ(written_into(scratch.path()), 0u);
 }
 
+// An interrupt wakes the thread that waits for C++.
+TEST_F(Misbehaving, IsWokenByWhatItCanNotClose) {
+  const ScratchDir scratch;
+  py.exec(close_and_open, "directory"_a = scratch.path().string(), "count"_a = 100);
+  std::atomic<bool> called{false}, interrupted{false}, returned{false};
+  const auto waiting = py.call_async<void>(py.eval<py4cpp::Object>("lambda f: f.start().result()"), [&] {
+    called = true;
+    while (!interrupted) std::this_thread::sleep_for(1ms);
+    returned = true;
+  });
+  while (!called) std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(20ms);  // until it waits
+  waiting.cancel();
+  EXPECT_THROW(waiting.get(), py4cpp::errors::KeyboardInterrupt);
+  interrupted = true;
+  while (!returned) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(written_into(scratch.path()), 0u);
+}
+
 // With so few of them ours are among those closed, and their numbers are soon files of the user's.
 TEST(MisbehavingDescriptors, ClosesOurs) {
   for (const int count : {0, 10, 240}) {

@@ -1,9 +1,11 @@
 // The life of a worker.
 #include "pair_fixture.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <thread>
+#include <vector>
 
 #include <signal.h>
 #include <unistd.h>
@@ -154,6 +156,45 @@ TEST(Restart, MakesAFreshWorkerOnTheNextCall) {
   EXPECT_THROW(py.call("len", stale), py4cpp::Error);
   py.stop();
   EXPECT_EQ(py.eval<int>("1"), 1);
+}
+
+// By a handler of output, and by functions that the start-up code calls.
+TEST(Restart, MayBeWatchedByWhatUsesThePython) {
+  py4cpp::Python* watched = nullptr;
+  std::atomic<int> heard{0}, product{0};
+  auto c = config();
+  c.restart = py4cpp::Restart::on_next_call;
+  c.startup = "print('here')\nif 'started' in globals(): started()";
+  c.on_stdout = [&](std::string_view) {
+    if (watched != nullptr) heard = watched->pid();
+  };
+  py4cpp::Python py{c};
+  watched = &py;
+  py.export_function("started", [&] { product = py.eval<int>("6 * 7"); });
+  py.stop();
+  EXPECT_EQ(py.eval<int>("1"), 1);
+  EXPECT_EQ(product, 42);
+  EXPECT_EQ(heard, py.pid());
+}
+
+// The others get a worker whose start-up code has run.
+TEST(Restart, IsDoneByOneOfManyThreads) {
+  auto c = config();
+  c.restart = py4cpp::Restart::on_next_call;
+  c.startup = "import time\ntime.sleep(0.1)\nready = __import__('os').getpid()";
+  py4cpp::Python py{c};
+  for (int round = 0; round < 3; ++round) {
+    py.stop();
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 6; ++i) {
+      threads.emplace_back([&] {
+        if (py.eval<int>("ready") != py.pid()) ++wrong;
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
 }
 
 TEST(Configured, EnvironmentDirectoryAndStartup) {
