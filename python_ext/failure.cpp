@@ -90,13 +90,15 @@ std::vector<std::string> bases_of(PyTypeObject* type) {
   return bases;
 }
 
+// Null before the first such error. The GIL is its lock.
+PyObject* known_host_error_type = nullptr;
+
 PyObject* host_error_type() {
-  static PyObject* type = nullptr;  // the GIL is its lock
-  if (type == nullptr) {
+  if (known_host_error_type == nullptr) {
     const Ref module = checked(PyImport_ImportModule("py4cpp"));
-    type = attribute(module.get(), "HostError").release();
+    known_host_error_type = attribute(module.get(), "HostError").release();
   }
-  return type;
+  return known_host_error_type;
 }
 
 // Where the files of our own package are, with the last slash; empty if nobody knows.
@@ -132,7 +134,7 @@ constexpr const char* host_exception_attribute = "_host_exception";
 constexpr const char* capsule_name = "py4cpp.host_exception";
 
 std::uint64_t host_exception_of(PyObject* exception) {
-  if (PyErr_GivenExceptionMatches(exception, host_error_type()) == 0) return 0;
+  if (known_host_error_type == nullptr || PyErr_GivenExceptionMatches(exception, known_host_error_type) == 0) return 0;
   const Ref capsule = attribute_or_nothing(exception, host_exception_attribute);
   if (!capsule || PyCapsule_IsValid(capsule.get(), capsule_name) == 0) return 0;
   return reinterpret_cast<std::uint64_t>(PyCapsule_GetPointer(capsule.get(), capsule_name));
@@ -235,7 +237,7 @@ std::vector<WireException> FailureReport::minimal(PyObject* exception) {
   list[0].type = "MemoryError";
   if (exception != nullptr && PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) == 0) {
     list[0].type = PyErr_GivenExceptionMatches(exception, PyExc_Exception) != 0 ? "RuntimeError" : "BaseException";
-    list[0].message = "there was no memory to say more about this exception";
+    list[0].message = "no more could be found out about this exception";
   }
   return list;
 }

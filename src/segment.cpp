@@ -126,8 +126,15 @@ std::shared_ptr<Segment> Segment::attach(const ArenaId& arena, std::uint32_t num
     mapping->object = ipc::shared_memory_object(ipc::open_only, segment_name(arena, number).c_str(), ipc::read_write);
   } catch (const ipc::interprocess_exception& error) {
     const int cause = error.get_native_error();
-    if (cause == EMFILE || cause == ENFILE || cause == ENOMEM) {
-      throw Error(ErrorKind::exhausted, std::string("cannot attach shared memory: ") + std::strerror(cause));
+    const std::string failed = std::string("cannot attach shared memory: ") + std::strerror(cause);
+    if (cause == EMFILE || cause == ENFILE || cause == ENOMEM) throw Error(ErrorKind::exhausted, failed);
+    if (cause == ENOENT) {
+      throw Error(ErrorKind::exhausted, failed +
+                                            "; its name was removed from /dev/shm (systemd does that when a user " +
+                                            "logs out, unless RemoveIPC=no)");
+    }
+    if (cause == EACCES) {
+      throw Error(ErrorKind::exhausted, failed + "; this process runs as another user than the one that made it");
     }
     throw Error(ErrorKind::bug,
                 std::string("a descriptor names a segment that can't be attached: ") + std::strerror(cause));

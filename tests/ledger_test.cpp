@@ -145,8 +145,13 @@ TEST(Ledger, RefusesDescriptorsThatCannotBe) {
   refuse([](BlockPlace& place) { place.generation = 0; });
   refuse([](BlockPlace& place) { place.offset = mebibyte - 999; });
   refuse([](BlockPlace& place) { place.offset = mebibyte; });
-  refuse([](BlockPlace& place) { place.segment += 1; });
-  refuse([](BlockPlace& place) { place.arena.low ^= 1; });
+  const auto find_nothing = [&](auto change) {
+    BlockPlace place = block->place();
+    change(place);
+    expect_kind(ErrorKind::exhausted, [&] { pair.b.ledger->borrow(place); });  // its name may have been removed
+  };
+  find_nothing([](BlockPlace& place) { place.segment += 1; });
+  find_nothing([](BlockPlace& place) { place.arena.low ^= 1; });
   refuse([](BlockPlace& place) { place.arena.pid = 0; });
   refuse([](BlockPlace& place) { place.arena.pid = -1; });
   refuse([&](BlockPlace& place) { place.arena = pair.b.arena->id(); });  // its own, but it never lent it

@@ -82,7 +82,7 @@ TEST(Segment, AnAttachedOneIsTheSamePagesAndOutlivesTheName) {
   owner.reset();
   EXPECT_FALSE(exists(path_of(arena, 0)));
   EXPECT_EQ(other->data()[17], std::byte{1});
-  EXPECT_EQ(kind_thrown(arena, [&] { Segment::attach(arena, 0); }), ErrorKind::bug);
+  EXPECT_EQ(kind_thrown(arena, [&] { Segment::attach(arena, 0); }), ErrorKind::exhausted);
 }
 
 TEST(Segment, TwoOfOneNameCannotBe) {
@@ -96,7 +96,7 @@ TEST(Segment, AttachRefusesFilesThatAreNotOurs) {
   const ArenaId arena = make_arena_id();
   const std::string path = path_of(arena, 0);
   const auto attach = [&] { return kind_thrown(arena, [&] { Segment::attach(arena, 0); }); };
-  EXPECT_EQ(attach(), ErrorKind::bug);  // nothing there
+  EXPECT_EQ(attach(), ErrorKind::exhausted);  // nothing there
 
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   ASSERT_GE(file, 0);

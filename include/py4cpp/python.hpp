@@ -254,7 +254,8 @@ class [[nodiscard]] RemoteObjects {
 };
 
 // While it lives, calls on this thread throw TimedOut once `time` has passed since it was made; the call is
-// interrupted.
+// interrupted. Until Python reacts it may call back all the same, on other threads: what callables given to such a call
+// refer to must not be local to who calls.
 class [[nodiscard]] Timeout {
  public:
   Timeout(const Python& python, std::chrono::nanoseconds time);

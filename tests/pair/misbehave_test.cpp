@@ -275,6 +275,35 @@ TEST_F(Misbehaving, RaisesWhatCannotBeShown) {
   EXPECT_EQ(py.eval<int>("1"), 1);
 }
 
+// What tells of an exception may import nothing that isn't there yet.
+TEST_F(Misbehaving, LetsNothingBeImported) {
+  py.exec("import builtins\ndef refuse(*arguments): raise OSError('no imports')\nbuiltins.__import__ = refuse");
+  const auto error = thrown_by<py4cpp::errors::ValueError>([&] { py.exec("raise ValueError('wrong')"); });
+  EXPECT_EQ(error.message(), "wrong");
+  EXPECT_THROW(py.exec("import this"), py4cpp::errors::OSError);
+  EXPECT_EQ(py.eval<int>("1"), 1);
+}
+
+// systemd does when a user logs out; whoever hasn't attached them by then can't.
+TEST_F(Misbehaving, RemovesNamesOfSharedMemory) {
+  const auto array = py.array<double>({50'000});
+  array.view() = 1.0;
+  const std::string ours = "py4cpp." + std::to_string(getpid()) + ".",
+                    theirs = "py4cpp." + std::to_string(py.pid()) + ".";
+  py.exec("theirs = __import__('numpy').ones(50000)");
+  for (const std::string& prefix : {ours, theirs}) {
+    for (const std::string& name : names_with(prefix)) {
+      if (!name.ends_with(".lease")) std::filesystem::remove("/dev/shm/" + name);
+    }
+  }
+  EXPECT_THROW(py.call<double>("sum", array), py4cpp::errors::MemoryError);
+  const auto error = thrown_by<py4cpp::Error>([&] { py.eval<py4cpp::Array<double>>("theirs"); });
+  EXPECT_EQ(error.kind(), py4cpp::ErrorKind::exhausted) << error.what();
+  EXPECT_NE(std::string(error.what()).find("RemoveIPC"), std::string::npos) << error.what();
+  EXPECT_EQ(array.view()(49'999), 1.0);
+  EXPECT_EQ(py.eval<double>("theirs.sum()"), 50'000.0);
+}
+
 TEST_F(Misbehaving, RaisesALotOfText) {
   constexpr std::size_t bound = std::size_t{3} << 20;
   const auto error =
