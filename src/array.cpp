@@ -196,7 +196,7 @@ void set_inline_limit(std::uint64_t bytes) noexcept { the_inline_limit.store(byt
 AnyArray::AnyArray() : state_(none()) {}
 
 std::shared_ptr<const ArrayState> AnyArray::none() noexcept {
-  static const auto& kept = *new std::shared_ptr<const ArrayState>(on_heap(float64, {0}).state());  // for destructors of static objects
+  static const auto& kept = *new std::shared_ptr(on_heap(float64, {0}).state());  // static objects' destructors use it
   return {std::shared_ptr<void>(), kept.get()};
 }
 
