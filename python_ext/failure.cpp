@@ -251,6 +251,15 @@ void give_back(PyObject* capsule) {
   static_cast<HostExceptions*>(PyCapsule_GetContext(capsule))->release_host_exception(id);
 }
 
+// In whatever encoding a C++ program's what() may be.
+Ref to_message(const std::string& text) {
+  const auto size = static_cast<Py_ssize_t>(text.size());
+  Ref utf8 = Ref::steal(PyUnicode_DecodeUTF8(text.c_str(), size, "surrogatepass"));
+  if (utf8) return utf8;
+  PyErr_Clear();
+  return checked(PyUnicode_DecodeUTF8(text.c_str(), size, "backslashreplace"));
+}
+
 Ref make_host_error(const std::string& message, std::uint64_t id, HostExceptions& host) {
   const Ref capsule = Ref::steal(PyCapsule_New(reinterpret_cast<void*>(id), capsule_name, nullptr));
   if (!capsule) {
@@ -259,7 +268,7 @@ Ref make_host_error(const std::string& message, std::uint64_t id, HostExceptions
   }
   PyCapsule_SetContext(capsule.get(), &host);
   PyCapsule_SetDestructor(capsule.get(), give_back);
-  Ref error = checked(PyObject_CallFunctionObjArgs(host_error_type(), to_str(message).get(), nullptr));
+  Ref error = checked(PyObject_CallFunctionObjArgs(host_error_type(), to_message(message).get(), nullptr));
   checked(PyObject_SetAttrString(error.get(), host_exception_attribute, capsule.get()));
   return error;
 }
@@ -269,11 +278,11 @@ Ref make_builtin(const std::string& type_name, const std::string& message) {
   const Ref builtins = checked(PyImport_ImportModule("builtins"));
   const Ref type = attribute_or_nothing(builtins.get(), type_name.c_str());
   if (type && PyExceptionClass_Check(type.get()) != 0) {
-    Ref error = Ref::steal(PyObject_CallFunctionObjArgs(type.get(), to_str(message).get(), nullptr));
+    Ref error = Ref::steal(PyObject_CallFunctionObjArgs(type.get(), to_message(message).get(), nullptr));
     if (error && PyExceptionInstance_Check(error.get()) != 0) return error;
     PyErr_Clear();  // one that takes other arguments
   }
-  const Ref text = to_str(type_name + ": " + message);
+  const Ref text = to_message(type_name + ": " + message);
   return checked(PyObject_CallFunctionObjArgs(PyExc_RuntimeError, text.get(), nullptr));
 }
 

@@ -193,9 +193,11 @@ std::uint64_t inline_limit() noexcept { return the_inline_limit.load(std::memory
 
 void set_inline_limit(std::uint64_t bytes) noexcept { the_inline_limit.store(bytes, std::memory_order_relaxed); }
 
-AnyArray::AnyArray() {
-  static const auto& empty = *new std::shared_ptr(on_heap(float64, {0}).state());  // static objects' destructors use it
-  state_ = empty;
+AnyArray::AnyArray() : state_(none()) {}
+
+std::shared_ptr<const ArrayState> AnyArray::none() noexcept {
+  static const auto& kept = *new std::shared_ptr(on_heap(float64, {0}).state());  // static objects' destructors use it
+  return {std::shared_ptr<void>(), kept.get()};
 }
 
 AnyArray::AnyArray(std::shared_ptr<const ArrayState> state) : state_(std::move(state)) {

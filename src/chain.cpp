@@ -21,6 +21,11 @@ Chain Chain::attr(std::string_view name) && {
   return std::move(*this);
 }
 
+AsyncPeer& Chain::peer() const {
+  if (!peer_) throw Error(ErrorKind::invalid, "this chain has been moved from");
+  return *peer_;
+}
+
 Value* Chain::add(Step step, std::size_t values) {
   steps_.push_back(step);
   values_.resize(values_.size() + values);
@@ -28,6 +33,7 @@ Value* Chain::add(Step step, std::size_t values) {
 }
 
 void Chain::run_set(Value value) const {
+  AsyncPeer& asked = peer();
   std::vector<Step> steps = steps_;
   std::vector<Value> values = values_;
   Step& last = steps.back();
@@ -39,7 +45,7 @@ void Chain::run_set(Value value) const {
     throw Error(ErrorKind::invalid, "a chain can only be set() after item() or attr()");
   }
   values.push_back(std::move(value));
-  peer_->run(Request{steps, values, Want::nothing});
+  asked.run(Request{steps, values, Want::nothing});
 }
 
 }  // namespace py4cpp

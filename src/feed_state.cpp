@@ -80,8 +80,10 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
       lock.lock();
       continue;
     }
-    if (!wait(lock, deadline) && free_.empty()) {
+    bool limited = false;
+    if (!wait(lock, deadline, limited) && free_.empty()) {
       check_open();
+      if (limited) throw TimedOut("no slot of the feed was free within the time limit");
       return std::nullopt;
     }
   }
@@ -92,9 +94,13 @@ std::optional<Batch> FeedState::acquire(Deadline deadline) {
 }
 
 // Reading, if no other thread does: what frees a slot is what Python sends.
-bool FeedState::wait(Lock& lock, Deadline deadline) {
+bool FeedState::wait(Lock& lock, Deadline deadline, bool& limited) {
   auto worker = worker_.lock();
   if (!worker) throw_died();
+  if (const Deadline limit = worker->time_limit(); limit && (!deadline || *limit < *deadline)) {
+    deadline = limit;
+    limited = true;
+  }
   Waiting look{false};
   if (waiting_.full()) waiting_.set_capacity(2 * waiting_.capacity());
   waiting_.push_back(&look);

@@ -81,7 +81,8 @@ class FeedState final : public EndWatcher, public FeedSlot::Owner, public std::e
   void check_open() const;
   void check_reader() const;
   [[noreturn]] void throw_died() const;
-  bool wait(Lock& lock, Deadline deadline);  // false when the deadline has passed
+  // False when the deadline has passed, or the thread's time limit before it: then it is `limited`.
+  bool wait(Lock& lock, Deadline deadline, bool& limited);
   void wake_one() noexcept;
   void wake_all() noexcept;
   void nudge() const noexcept;

@@ -116,6 +116,9 @@ std::shared_ptr<const volatile void> host_of(const Object& object, const std::ty
     if (auto found = instance->object(type, as_const)) return found;
   }
   const std::string expected = "the C++ object " + std::string(as_const ? "const " : "") + type_name(type);
+  if (instance != nullptr && instance->object(type, true)) {
+    throw ConversionError("", expected, "one that was given as const: ask for the const type");
+  }
   throw ConversionError("", expected, instance != nullptr ? instance->describe() : object.describe());
 }
 

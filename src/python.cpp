@@ -232,7 +232,7 @@ RemoteObjects::RemoteObjects(const Python& python) : python_(python.state_.get()
 RemoteObjects::~RemoteObjects() { guards::end_keep_results(python_); }
 
 Timeout::Timeout(const Python& python, std::chrono::nanoseconds time) : python_(python.state_.get()) {
-  guards::limit_time(python_, guards::Clock::now() + time);
+  guards::limit_time(python_, detail::time_after<guards::Clock>(time));
 }
 Timeout::~Timeout() { guards::end_limit_time(python_); }
 

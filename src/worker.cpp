@@ -214,10 +214,12 @@ void Worker::start_call(Session::Call& call, const Request& request, bool keep, 
   });
 }
 
+Session::Deadline Worker::time_limit() const { return guards::deadline(python_); }
+
 Session::Deadline Worker::deadline() const {
-  Session::Deadline earliest = guards::deadline(python_);
+  Session::Deadline earliest = time_limit();
   if (config_.timeout.count() > 0) {
-    const auto own = Session::Clock::now() + config_.timeout;
+    const auto own = detail::time_after<Session::Clock>(config_.timeout);
     if (!earliest || own < *earliest) earliest = own;
   }
   return earliest;
@@ -245,6 +247,9 @@ Value Worker::run(const Request& request) {
 Value Worker::ask(const Request& request) {
   Session::Call call;
   const auto limit = deadline();
+  if (limit && *limit <= Session::Clock::now()) {
+    throw TimedOut("the time limit had passed before the call: it was not made");
+  }
   Held held;  // without a limit the caller's arguments outlive the call
   const auto asking = [&](const WireSteps& steps, wire::Want want, ValueWriter& values) {
     return session_->ask(call, steps, want, request.want == Want::object, values, limit);

@@ -57,6 +57,7 @@ class Worker final : public AsyncPeer,
   // Waits until `stop` or the deadline, as a thread does that waits for a call; false if the session is closed. Whoever
   // sets `stop` calls nudge(), whatever it has locked. Throws Error(invalid) in a forked child.
   bool wait(const std::atomic<bool>& stop, Session::Deadline deadline);
+  Session::Deadline time_limit() const;  // what a Timeout sets on this thread
   void nudge() noexcept { session_->nudge(); }
   std::uint64_t current_callback() const noexcept { return session_->current(); }
 
@@ -71,7 +72,7 @@ class Worker final : public AsyncPeer,
   // Asking.
   void check_usable() const;
   void start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held);
-  Session::Deadline deadline() const;
+  Session::Deadline deadline() const;  // of a call made now
   Value result_of(const Message& answer);  // throws what it says
   Value ask(const Request& request);
   template <class Send>

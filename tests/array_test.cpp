@@ -56,6 +56,24 @@ TEST(AnyArray, SendsSmallOnesFromTheHeap) {
   EXPECT_EQ(AnyArray::copy_of(float64, {2}, xs, 15), AnyArray::copy_of(float64, {2}, xs, 16));
 }
 
+TEST(AnyArray, IsEmptyOnceMovedFrom) {
+  AnyArray first = AnyArray::allocate(float32, {2, 3});
+  AnyArray second = std::move(first);
+  const void* pages = second.state()->data;
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_EQ(first.size(), 0u);
+  EXPECT_EQ(first, AnyArray());
+  first = std::move(second);
+  EXPECT_EQ(first.state()->data, pages);
+  EXPECT_EQ(second.shape(), Shape{0});
+  Array<float> typed = first.as<float>();
+  const Array<float> other = std::move(typed);
+  EXPECT_EQ(typed.view().size(), 0u);
+  EXPECT_EQ(typed.shape().size(), 1u);
+  // NOLINTEND(bugprone-use-after-move)
+  EXPECT_EQ(other.size(), 6u);
+}
+
 TEST(AnyArray, ChecksTheDtype) {
   const AnyArray array = AnyArray::allocate(uint8, {2});
   EXPECT_NO_THROW(array.as<std::uint8_t>());

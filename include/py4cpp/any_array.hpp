@@ -39,6 +39,14 @@ class AnyArray {
  public:
   AnyArray();  // empty: float64, shape {0}
   explicit AnyArray(std::shared_ptr<const ArrayState> state);
+  AnyArray(const AnyArray&) noexcept = default;
+  AnyArray(AnyArray&& other) noexcept : state_(std::exchange(other.state_, none())) {}  // leaves an empty one
+  AnyArray& operator=(const AnyArray&) noexcept = default;
+  AnyArray& operator=(AnyArray&& other) noexcept {
+    state_ = std::exchange(other.state_, none());
+    return *this;
+  }
+  ~AnyArray() = default;
 
   // In shared memory, uninitialised, row-major, at least 64-byte aligned. Throws OutOfSharedMemory.
   static AnyArray allocate(DType dtype, Shape shape);
@@ -81,6 +89,7 @@ class AnyArray {
   friend bool operator==(const AnyArray& a, const AnyArray& b) { return equal(a, b); }
 
  private:
+  static std::shared_ptr<const ArrayState> none() noexcept;  // of an empty one, owned by nobody
   static bool equal(const AnyArray& a, const AnyArray& b);
 
   std::shared_ptr<const ArrayState> state_;  // never null

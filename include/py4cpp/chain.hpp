@@ -61,11 +61,12 @@ class Chain {
 
   template <class R = Value>
   R get() const {
-    return detail::run<R>(*peer_, steps_, values_);
+    return detail::run<R>(peer(), steps_, values_);
   }
   template <class R = Value>
   Future<R> get_async() const {
-    return Future<R>(peer_->run_async(Request{steps_, values_, detail::want_of<R>(*peer_)}));
+    AsyncPeer& asked = peer();
+    return Future<R>(asked.run_async(Request{steps_, values_, detail::want_of<R>(asked)}));
   }
   // Assigns to what the last step, an item or an attribute, names. Throws Error(invalid) after any other step.
   template <class T>
@@ -78,10 +79,11 @@ class Chain {
 
   Chain(std::shared_ptr<AsyncPeer> peer, Op start, Value value);
 
+  AsyncPeer& peer() const;  // throws Error(invalid) if this has been moved from
   Value* add(Step step, std::size_t values);  // where these go
   void run_set(Value value) const;
 
-  std::shared_ptr<AsyncPeer> peer_;
+  std::shared_ptr<AsyncPeer> peer_;  // null once moved from
   std::vector<Step> steps_;
   std::vector<Value> values_;
 };

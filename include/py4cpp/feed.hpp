@@ -93,7 +93,7 @@ class Feed {
   Feed& operator=(Feed&&) noexcept;
   ~Feed();  // close(); while an exception is on its way, the feed fails instead
 
-  // Waits while all slots are in use. Throws Error(invalid) once closed.
+  // Waits while all slots are in use. Throws Error(invalid) once closed, TimedOut where a Timeout says so.
   Batch acquire();
   // Nothing if that takes longer.
   template <class Rep, class Period>

@@ -58,6 +58,10 @@ class Function<R(A...)> {
  public:
   explicit Function(std::shared_ptr<detail::NamedObject> named) : named_(std::move(named)) { named_->object(); }
 
+  Function(const Function&) = default;  // nor are they moved from
+  Function& operator=(const Function&) = default;
+  ~Function() = default;
+
   R operator()(A... args) const { return named_->object().template call<R>(std::forward<A>(args)...); }
   Object object() const { return named_->object(); }
 
@@ -69,6 +73,10 @@ class Module {
  public:
   Module(std::weak_ptr<PeerSource> source, std::string name);
   explicit Module(std::shared_ptr<detail::NamedObject> named) noexcept : named_(std::move(named)) {}
+
+  Module(const Module&) = default;
+  Module& operator=(const Module&) = default;
+  ~Module() = default;
 
   // module.function(args...)
   template <class... Args>

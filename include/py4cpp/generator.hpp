@@ -54,6 +54,7 @@ class Generator {
 template <>
 struct Convert<Generator> {
   static Value to(const Generator& generator) {
+    if (!generator.source()) throw Error(ErrorKind::invalid, "this generator has been moved from");
     return detail::callable_value(generator.source());
   }
 };

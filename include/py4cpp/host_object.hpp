@@ -114,14 +114,14 @@ class HostObject {
     if constexpr (!std::is_const_v<T> && !std::is_const_v<M> && FromPython<M>) {
       return with_setter(name, std::move(get), [member](T& t, M value) { t.*member = std::move(value); });
     } else {
-      return HostObject(object_, instance_->with_attribute(name, std::move(get), nullptr));
+      return HostObject(object_, members().with_attribute(name, std::move(get), nullptr));
     }
   }
   // Computed: by a member function without parameters, or by a function of the object.
   template <class Get>
     requires detail::MethodOf<T, std::decay_t<Get>>
   HostObject attr(std::string_view name, Get&& get) const {
-    return HostObject(object_, instance_->with_attribute(name, getter(std::forward<Get>(get)), nullptr));
+    return HostObject(object_, members().with_attribute(name, getter(std::forward<Get>(get)), nullptr));
   }
   template <class Get, class Set>
     requires detail::MethodOf<T, std::decay_t<Get>> && detail::MethodOf<T, std::decay_t<Set>>
@@ -138,17 +138,21 @@ class HostObject {
   HostObject method(std::string_view name, F&& function,
                     std::initializer_list<std::string_view> parameters = {}) const {
     std::vector<std::string> names(parameters.begin(), parameters.end());
-    return HostObject(object_, instance_->with_method(name, detail::bind_member<T, std::decay_t<F>>(
+    return HostObject(object_, members().with_method(name, detail::bind_member<T, std::decay_t<F>>(
                                                                 object_, std::forward<F>(function), std::move(names))));
   }
 
   const std::shared_ptr<T>& get() const noexcept { return object_; }
-  const std::shared_ptr<HostInstance>& instance() const noexcept { return instance_; }
+  const std::shared_ptr<HostInstance>& instance() const noexcept { return instance_; }  // null once moved from
 
  private:
   HostObject(std::shared_ptr<T> object, std::shared_ptr<HostInstance> instance)
       : object_(std::move(object)), instance_(std::move(instance)) {}
 
+  const HostInstance& members() const {
+    if (!instance_) throw Error(ErrorKind::invalid, "this host_object has been moved from");
+    return *instance_;
+  }
   template <class Get>
   std::shared_ptr<HostCallable> getter(Get&& get) const {
     using Signature = typename detail::MethodSignature<std::decay_t<Get>>::type;
@@ -157,7 +161,7 @@ class HostObject {
   }
   template <class Set>
   HostObject with_setter(std::string_view name, std::shared_ptr<HostCallable> get, Set set) const {
-    return HostObject(object_, instance_->with_attribute(
+    return HostObject(object_, members().with_attribute(
                                    name, std::move(get),
                                    detail::bind_member<T, Set>(object_, std::move(set), {std::string(name)})));
   }
@@ -186,6 +190,7 @@ HostObject<T> host_object(std::shared_ptr<T>&& object) {
 template <class T>
 struct Convert<HostObject<T>> {
   static Value to(const HostObject<T>& object) {
+    if (!object.instance()) throw Error(ErrorKind::invalid, "this host_object has been moved from");
     return detail::callable_value(object.instance());
   }
 };

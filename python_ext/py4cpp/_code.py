@@ -3,7 +3,8 @@
 Text without named values is plain code for the global namespace. Text with named values becomes the body of a function
 that has them as parameters, so nested scopes see them and nothing is left behind; the names that the text assigns are
 declared global in it. A named value that the text itself assigns must be a global while the text runs, and so must all
-of them for a text that can be no function's body.
+of them for a text that can be no function's body. One that the body of a class assigns is both: such a body looks past
+the function around it.
 """
 
 import __future__
@@ -102,18 +103,16 @@ def _shown(error):
 
 
 def _with_names(mode, text, code, filename, names):
-    _check_names(names)
+    names = _checked_names(names)
     import ast
     import symtable
 
-    bound = {
-        symbol.get_name()
-        for symbol in symtable.symtable(text, filename, mode).get_symbols()
-        if symbol.is_assigned() or symbol.is_imported() or symbol.is_annotated() or symbol.is_declared_global()
-    }
+    scope = symtable.symtable(text, filename, mode)
+    bound = {symbol.get_name() for symbol in scope.get_symbols() if _binds(symbol) or symbol.is_declared_global()}
     rebound = [name for name in names if name in bound]
     parameters = [name for name in names if name not in bound]
-    if rebound:
+    in_classes = _bound_in_classes(scope).intersection(parameters)
+    if rebound or in_classes:
         parameters.append(_Rewriter.RECORD)
     try:
         tree = compile(text, filename, mode, ast.PyCF_ONLY_AST, True)
@@ -121,19 +120,40 @@ def _with_names(mode, text, code, filename, names):
         function = _function(body, parameters, bound, filename, code.co_flags & _future_flags)
     except (_OnlyForModules, RecursionError):  # compile() takes deeper nesting as text than as a tree
         return _in_globals(code, names)
-    return _rebinding(function, names, rebound) if rebound else function
+    return _rebinding(function, names, rebound, in_classes) if rebound or in_classes else function
 
 
 class _OnlyForModules(Exception):
     """The text can't be the body of a function."""
 
 
-def _check_names(names):
+def _checked_names(names):
+    """As Python reads them: the micro sign in a text is the Greek letter."""
     import keyword
 
     for name in names:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise SyntaxError(f"a value can't be named {name!r}")
+    if all(map(str.isascii, names)):
+        return names
+    import unicodedata
+
+    return [unicodedata.normalize("NFKC", name) for name in names]
+
+
+def _binds(symbol):
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_annotated()
+
+
+def _bound_in_classes(scope):
+    names = set()
+    scopes = [scope]
+    while scopes:
+        scope = scopes.pop()
+        scopes.extend(scope.get_children())
+        if scope.get_type() == "class":
+            names.update(symbol.get_name() for symbol in scope.get_symbols() if _binds(symbol))
+    return names
 
 
 def _at(node):
@@ -246,11 +266,13 @@ class _Borrowed:
                 del _globals[name]
 
 
-def _rebinding(function, names, rebound):
+def _rebinding(function, names, rebound, in_classes):
     def run(*values):
         given = dict(zip(names, values))
         assigned = set()
-        with _Borrowed({name: given.pop(name) for name in rebound}, assigned):
+        borrowed = {name: given[name] for name in in_classes}
+        borrowed.update((name, given.pop(name)) for name in rebound)
+        with _Borrowed(borrowed, assigned):
             return function(*given.values(), assigned)
 
     return run

@@ -215,6 +215,17 @@ TEST_F(Chains, RunInOneRoundTrip) {
   EXPECT_EQ(py.stats().calls, stats + 2);  // this one and stats() itself
 }
 
+TEST_F(Chains, MovedFromSayThatTheyAre) {
+  Chain first = py.chain(Value(List{1, 2})).item(0);
+  const Chain second = std::move(first);
+  EXPECT_EQ(second.get<int>(), 1);
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_EQ(thrown_by<Error>([&] { first.get(); }).kind(), ErrorKind::invalid);
+  EXPECT_THROW(first.item(0).get_async(), Error);
+  EXPECT_THROW(first.set(3), Error);
+  // NOLINTEND(bugprone-use-after-move)
+}
+
 TEST_F(Chains, AreValues) {
   const auto base = py.chain(Value(std::vector{3, 1, 2}));
   const auto length = base.call_method("__len__");

@@ -41,6 +41,28 @@ TEST_F(Eval, AFunctionKeepsTheNamedValuesItSaw) {
   EXPECT_THROW(py.eval("offset"), py4cpp::errors::NameError);
 }
 
+// Its body looks for a name that it assigns among the globals, past the function around it.
+TEST_F(Eval, AClassMayNameAnAttributeLikeANamedValue) {
+  const char* code =
+      "class Settings:\n"
+      "    rate: float = rate\n"
+      "    def twice(self):\n"
+      "        return 2 * rate\n";
+  py.exec(code, "rate"_a = 0.5);
+  EXPECT_EQ(py.eval<double>("Settings.rate + Settings().twice()"), 1.5);
+  EXPECT_THROW(py.eval("rate"), py4cpp::errors::NameError);
+  py.set("rate", 7);
+  py.exec(code, "rate"_a = 2);
+  EXPECT_EQ(py.eval<int>("Settings.rate + Settings().twice()"), 6);
+  EXPECT_EQ(py.eval<int>("rate"), 7);
+}
+
+TEST_F(Eval, NamesAreReadAsPythonReadsThem) {
+  EXPECT_EQ(py.eval<int>("\u00b5 + 1", "\u00b5"_a = 2), 3) << "the micro sign, which Python takes for the letter mu";
+  py.exec("seen = \ufb01", "\ufb01"_a = 4);
+  EXPECT_EQ(py.eval<int>("seen"), 4);
+}
+
 TEST_F(Eval, WhatTheTextAssignsIsGlobal) {
   py.exec("total = sum(xs)", "xs"_a = std::vector{1, 2, 3});
   EXPECT_EQ(py.eval<int>("total"), 6);

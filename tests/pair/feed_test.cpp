@@ -292,6 +292,23 @@ TEST_F(Feeds, ADeadlineMayBeFartherOffThanTheClockGoes) {
   EXPECT_EQ(sums.get().size(), 4u);
 }
 
+TEST_F(Feeds, ATimeLimitEndsTheWait) {
+  py4cpp::Feed feed(py, {{"x", py4cpp::float32, {4}}}, {.slots = 2});
+  feed.acquire().publish();
+  feed.acquire().publish();
+  {
+    py4cpp::Timeout limit(py, 20ms);
+    EXPECT_THROW(feed.acquire(), py4cpp::TimedOut);
+    EXPECT_THROW(feed.acquire_for(1h), py4cpp::TimedOut);
+  }
+  {
+    py4cpp::Timeout limit(py, 1h);
+    EXPECT_FALSE(feed.acquire_for(1ms));
+  }
+  py.exec("loop = iter(f)\nnext(loop)", "f"_a = feed);
+  EXPECT_NO_THROW(feed.acquire());
+}
+
 TEST_F(Feeds, AFailureComesBeforeWhatPythonHasNotRead) {
   Feed feed = make();
   std::atomic<bool> failed{false};

@@ -40,6 +40,15 @@ TEST_F(Functions, AreCalledAndPassed) {
   EXPECT_EQ(py.chain(f).call(25).get<double>(), 5);
 }
 
+TEST_F(Functions, MayBeMovedFrom) {
+  auto sqrt = py.function<double(double)>("math.sqrt");
+  Module math = py.module("math");
+  const auto other_sqrt = std::move(sqrt);
+  const Module other = std::move(math);
+  EXPECT_EQ(other_sqrt(4) + other.call<double>("sqrt", 4), 4);
+  EXPECT_EQ(sqrt(4) + math.call<double>("sqrt", 4), 4) << "they are handles";  // NOLINT(bugprone-use-after-move)
+}
+
 TEST_F(Functions, SurviveANewWorker) {
   const auto f = py.function<double(double)>("math.sqrt");
   const Module math = py.module("math");

@@ -58,6 +58,13 @@ TEST_F(Generators, GoThroughRanges) {
 #endif
 }
 
+TEST_F(Generators, MovedFromSayThatTheyAre) {
+  auto first = py4cpp::generator(std::vector{1, 2});
+  const auto second = std::move(first);
+  EXPECT_EQ(py.call<int>("sum", second), 3);
+  EXPECT_THROW(py.call("sum", first), py4cpp::Error);  // NOLINT(bugprone-use-after-move)
+}
+
 TEST_F(Generators, CopyAnLvalue) {
   std::vector<int> xs{1, 2, 3};
   const auto g = generator(xs);

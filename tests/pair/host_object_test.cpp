@@ -94,6 +94,25 @@ TEST_F(HostObjects, OfAnotherTypeAreAConversionError) {
   EXPECT_EQ(&py.call<Object>("identity", h).host<const Thing>(), &thing);
 }
 
+TEST_F(HostObjects, GivenAsConstComeBackAsConst) {
+  const std::string text = "fixed";
+  const auto handle = py.call<py4cpp::Object>(py.eval<py4cpp::Object>("lambda x: x"), py4cpp::host_object(text));
+  EXPECT_EQ(&handle.host<const std::string>(), &text);
+  const auto error = thrown_by<py4cpp::ConversionError>([&] { handle.host<std::string>(); });
+  EXPECT_NE(error.found().find("const"), std::string::npos) << error.what();
+}
+
+TEST_F(HostObjects, MovedFromSayThatTheyAre) {
+  std::string text;
+  auto first = py4cpp::host_object(text).method("size", &std::string::size);
+  const auto second = std::move(first);
+  EXPECT_EQ(py.eval<int>("t.size()", "t"_a = second), 0);
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_EQ(thrown_by<py4cpp::Error>([&] { py.call("id", first); }).kind(), py4cpp::ErrorKind::invalid);
+  EXPECT_THROW(first.method("size", &std::string::size), py4cpp::Error);
+  // NOLINTEND(bugprone-use-after-move)
+}
+
 TEST_F(HostObjects, LookLikeObjectsOfAClass) {
   const auto h = shown(thing);
   EXPECT_EQ(py.eval<std::string>("type(t).__name__", "t"_a = h), "Thing");

@@ -236,6 +236,17 @@ TEST_F(Process, TimeoutThrowsAndTheWorkerServesAgain) {
   EXPECT_EQ(py.eval<int>("6"), 6);
 }
 
+TEST_F(Process, ACallAfterTheTimeLimitIsNotMade) {
+  py.exec("calls = 0\ndef count():\n    global calls\n    calls += 1");
+  for (const auto time : {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1s)}) {
+    py4cpp::Timeout limit(py, time);
+    for (int i = 0; i < 50; ++i) EXPECT_THROW(py.call("count"), py4cpp::TimedOut);
+  }
+  EXPECT_EQ(py.eval<int>("calls"), 0);
+  py4cpp::Timeout never(py, std::chrono::nanoseconds::max());
+  EXPECT_EQ(py.eval<int>("calls"), 0);
+}
+
 TEST_F(Process, EndsThoughACallIsRunning) {
   auto c = config();
   c.stop_timeout = 100ms;
