@@ -72,7 +72,7 @@ class Worker final : public AsyncPeer,
   // Asking.
   void check_usable() const;
   void start_call(Session::Call& call, const Request& request, bool keep, Session::Sending sending, Held* held);
-  Session::Deadline deadline() const;  // of a call made now
+  Session::Deadline deadline() const;      // of a call made now
   Value result_of(const Message& answer);  // throws what it says
   Value ask(const Request& request);
   template <class Send>

@@ -125,10 +125,11 @@ TEST_F(Callbacks, ErrorsCrossBothWays) {
 TEST_F(Callbacks, AnErrorMaySayWhatIsNoUtf8) {
   const auto refuse = [] { throw std::out_of_range("\xfc in Latin-1"); };
   EXPECT_STREQ(thrown_by<std::out_of_range>([&] { py.call(refuse); }).what(), "\xfc in Latin-1");
-  py.exec("import py4cpp\n"
-          "def caught(f):\n"
-          "    try: f()\n"
-          "    except py4cpp.HostError as error: return str(error)\n");
+  py.exec(
+      "import py4cpp\n"
+      "def caught(f):\n"
+      "    try: f()\n"
+      "    except py4cpp.HostError as error: return str(error)\n");
   EXPECT_EQ(py.call<std::string>("caught", refuse), "\\xfc in Latin-1");
 }
 
