@@ -20,6 +20,7 @@ std::shared_ptr<Block> exported_block(const std::byte* address) noexcept;
 // The block of a SharedBlock. Throws PythonRaised if it is none.
 std::shared_ptr<Block> block_of(PyObject* exporter);
 
+// Who tells the other side what is released here.
 class ReleaseSender {
  public:
   // Sends what has been released, now rather than with the next message. Needs the GIL; doesn't wait for the other

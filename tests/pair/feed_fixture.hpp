@@ -3,6 +3,8 @@
 
 #include "pair_fixture.hpp"
 
+#include <vector>
+
 namespace py4cpp::test {
 
 class FeedTest : public PairTest {
@@ -16,6 +18,13 @@ class FeedTest : public PairTest {
     batch.array<float>("x").view() = x;
     batch.array<std::int64_t>("label").view() = label;
     batch.publish();
+  }
+
+  // 0, 1 and so on, a batch each.
+  static std::vector<float> publish_numbers(Feed& feed, int count) {
+    std::vector<float> numbers;
+    for (int i = 0; i < count; ++i) publish(feed, numbers.emplace_back(static_cast<float>(i)));
+    return numbers;
   }
 };
 

@@ -116,25 +116,17 @@ TEST_F(KeptBatches, ALoopThatWasInterruptedIsNoReasonToWaitForEver) {
 TEST_F(KeptBatches, AThreadAtWorkOnWhatTheLoopHandedOnHasTimeToLetGo) {
   Feed feed = make(2);
   const auto seen = py.call_async<std::vector<float>>("work_behind", feed);
-  std::vector<float> expected;
-  for (int i = 0; i < 30; ++i) {
-    publish(feed, static_cast<float>(i));
-    expected.push_back(static_cast<float>(i));
-  }
+  const auto published = publish_numbers(feed, 30);
   feed.close();
-  EXPECT_EQ(seen.get(), expected);
+  EXPECT_EQ(seen.get(), published);
 }
 
 TEST_F(KeptBatches, ForkedChildrenHaveTimeToEnd) {
   Feed feed = make(2);
   const auto seen = py.call_async<std::vector<float>>("fork_at_each", feed);
-  std::vector<float> expected;
-  for (int i = 0; i < 10; ++i) {
-    publish(feed, static_cast<float>(i));
-    expected.push_back(static_cast<float>(i));
-  }
+  const auto published = publish_numbers(feed, 10);
   feed.close();
-  EXPECT_EQ(seen.get(), expected);
+  EXPECT_EQ(seen.get(), published);
 }
 
 TEST_F(KeptBatches, ALoopFurtherOutIsNoReasonToWaitForEver) {
