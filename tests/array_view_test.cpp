@@ -6,8 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xbuilder.hpp>
+#include <xtensor/xdynamic_view.hpp>
+#include <xtensor/xfixed.hpp>
+#include <xtensor/xio.hpp>
 #include <xtensor/xmanipulation.hpp>
 #include <xtensor/xmath.hpp>
 #include <xtensor/xstrided_view.hpp>
@@ -136,6 +140,48 @@ TEST(Array, BroadcastsWhatIsAssigned) {
   row.view() = xt::xarray<double>{7, 8, 9};
   array.view() = row.view();
   EXPECT_EQ(array.view(), (xt::xarray<double>{{7, 8, 9}, {7, 8, 9}}));
+}
+
+// Those that lie in memory as the array does are moved as they are; all others look alike here.
+TEST(Array, TakesEveryKindOfExpression) {
+  Guarded<float> guarded({2, 3}, {3, 1});
+  const auto array = guarded.array();
+  const auto takes = [&](const auto& expression) {
+    array.view() = 0.0F;
+    array.view() = expression;
+    EXPECT_EQ(array.view(), expression) << array.view();
+  };
+  const xt::xarray<float> matrix = xt::arange<float>(12).reshape({4, 3});
+  takes(xt::xtensor<float, 2>{{1, 2, 3}, {4, 5, 6}});
+  takes(xt::xtensor_fixed<float, xt::xshape<2, 3>>{{1, 2, 3}, {4, 5, 6}});
+  takes(xt::xarray<double>{{1, 2, 3}, {4, 5, 6}});
+  takes(xt::xarray<float, xt::layout_type::column_major>{{1, 2, 3}, {4, 5, 6}});
+  takes(xt::xarray<float, xt::layout_type::dynamic>{{1, 2, 3}, {4, 5, 6}});
+  takes(xt::view(matrix, xt::range(1, 3)));
+  takes(xt::view(matrix, xt::range(0, 4, 2)));
+  takes(xt::view(matrix, xt::keep(3, 1)));
+  takes(xt::strided_view(matrix, {xt::range(2, 4), xt::all()}));
+  takes(xt::strided_view(matrix + 1.0F, {xt::range(2, 4), xt::all()}));
+  takes(xt::dynamic_view(matrix, {xt::range(2, 4), xt::all()}));
+  takes(xt::transpose(xt::xarray<float>{{1, 4}, {2, 5}, {3, 6}}));
+  takes(xt::reshape_view(xt::xarray<float>{1, 2, 3, 4, 5, 6}, {2, 3}));
+  const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
+  takes(xt::adapt(numbers, {2, 3}));
+  takes(xt::adapt(numbers.data(), 6, xt::no_ownership(), std::vector<std::size_t>{2, 3}));
+  takes(xt::ones<float>({2, 3}));
+  Guarded<float> other({4, 3}, {3, 1});
+  other.array().view() = matrix;
+  takes(xt::view(other.array().view(), xt::range(1, 3)));
+  Guarded<float> alike({2, 3}, {3, 1});
+  alike.array().view() = xt::view(matrix, xt::range(0, 2));
+  takes(alike.array().view());
+}
+
+TEST(Array, TakesBooleansThatAreBits) {
+  const auto array = AnyArray::allocate(dtype_of<bool>, {4}).as<bool>();
+  const std::vector<bool> bits{true, false, true, true};
+  array.view() = xt::adapt(bits, {4});
+  EXPECT_EQ(array.view(), (xt::xarray<bool>{true, false, true, true}));
 }
 
 TEST(Array, ReadsTheRightSideBeforeItIsOverwritten) {

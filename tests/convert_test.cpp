@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xbuilder.hpp>
 #include <xtensor/xfixed.hpp>
@@ -281,6 +282,8 @@ TEST(Convert, SharesArraysAndCopiesExpressions) {
 
   EXPECT_EQ(Value(xs + 1.0)[1][1], 5.0);
   EXPECT_EQ(Value(xt::view(xs, 1, xt::all())), Value(xt::xarray<double>{3, 4}));
+  const std::vector<bool> bits{true, false, true};
+  EXPECT_EQ(Value(xt::adapt(bits, {3})), Value(xt::xarray<bool>{true, false, true}));
   EXPECT_EQ(Value(xs > 2.0).get_if<AnyArray>()->dtype(), boolean);
   EXPECT_EQ(Value(xt::sum(xs)).get_if<AnyArray>()->shape(), Shape{}) << "a reduction stays an array of no dimensions";
   EXPECT_EQ(Value(xt::sum(xs)).as<double>(), 10.0);

@@ -20,7 +20,9 @@
 #include <xtensor/xview.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <tuple>
@@ -50,11 +52,29 @@ PlainAdaptor<T> plain_adaptor(T* data, std::size_t size, const ViewShape& shape)
   return PlainAdaptor<T>(PlainBuffer<T>(data, size), shape);
 }
 
-// Writes the expression, of this shape, to the elements of a contiguous array.
+// Expressions whose elements lie in memory, which those of a std::vector<bool> don't.
+template <class E>
+concept InMemory = xt::has_data_interface<E>::value && requires(const E& e) {
+  { e.storage().data() } -> std::convertible_to<const typename E::value_type*>;
+};
+
+// The expression's elements if they lie in memory as T, with these strides; else null.
+template <class T, class E, class Strides>
+const T* elements_in_memory(const E& e, const Strides& strides) {
+  if constexpr (InMemory<E> && std::same_as<typename E::value_type, T>) {
+    if (e.has_linear_assign(strides)) return e.data() + e.data_offset();
+  }
+  return nullptr;
+}
+
+// Writes the expression, of this shape, to the elements of a contiguous array. What lies in memory just so is moved as
+// it is, which is faster than a loop where it doesn't fit into the cache: memmove then writes past it.
 template <class T, class E>
 void write_row_major(T* data, std::size_t size, const ViewShape& shape, const E& e) {
   auto plain = plain_adaptor(data, size, shape);
-  if (e.has_linear_assign(plain.strides())) {
+  if (const T* elements = elements_in_memory<T>(e, plain.strides())) {
+    std::memmove(data, elements, size * sizeof(T));
+  } else if (e.has_linear_assign(plain.strides())) {
     xt::noalias(plain) = e;
   } else {
     assign_strided(data, shape, ViewStrides(plain.strides().begin(), plain.strides().end()), e);
@@ -121,7 +141,7 @@ bool may_alias(const E& e, const Target& target, bool aligned) {
       return false;
     }
     return target.overlaps(e.storage().data(), e.storage().data() + e.storage().size());
-  } else if constexpr (std::is_base_of_v<xt::xcontainer<E>, E> && xt::has_data_interface<E>::value) {
+  } else if constexpr (std::is_base_of_v<xt::xcontainer<E>, E> && InMemory<E>) {
     return target.overlaps(e.data(), e.data() + e.size());
   } else {
     return true;
