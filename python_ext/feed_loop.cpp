@@ -12,6 +12,7 @@
 #include <structmember.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -22,11 +23,42 @@ namespace py4cpp {
 
 namespace {
 
+// When the slots go back that the loop has let go of. At once, since C++ may wait for one: sent with the next message,
+// it would be one less to fill during the loop's next body. But where more batches are here already and the bodies are
+// short, C++ fills slots faster than the loop takes them. Then two go back together: half the messages, and fewer
+// batches lie between the two sides, so more of what the loop reads is in the processors' caches still.
+class SlotReturns final : public ReleaseSender {
+ public:
+  explicit SlotReturns(CallableHost& host) noexcept : host_(host) {}
+
+  // The loop takes a batch; whether there are more to take, and slots enough for C++ to have one to fill all the same.
+  void took(bool more) noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    behind_ = more && now - taken_ < short_body;
+    taken_ = now;
+  }
+  void send_released() noexcept override {
+    kept_ = behind_ && !kept_;
+    if (!kept_) host_.send_released();
+  }
+
+ private:
+  static constexpr auto short_body = std::chrono::milliseconds(1);
+
+  CallableHost& host_;
+  std::chrono::steady_clock::time_point taken_;  // the last one
+  bool behind_ = false;
+  bool kept_ = false;  // C++ has not been told of the last one yet; 50 ms later at the latest, it is
+};
+
+constexpr Py_ssize_t slots_enough = 4;
+
 struct FeedReader {
   PyObject head;
   PyObject* take;                           // null before __init__
   Ref answers;                              // a PendingCall, none before the first loop and after the last answer
   PyThread_type_lock turn;                  // one loop at a time waits: what comes is looked at in order
+  std::shared_ptr<SlotReturns> returns;     // null before the first batch
   std::vector<std::weak_ptr<Block>> given;  // of the last batches
   Py_ssize_t slots, taken, epoch, loops, waiting;
   Py_ssize_t change;  // odd: the last loop was left before its end
@@ -101,16 +133,16 @@ void left(FeedReader& reader, FeedLoop& loop) noexcept {
 
 // ---- batches
 
-// Its slot is sent back as soon as nothing refers to its arrays, which is in the loop's next body: sent with the next
-// message, it would be one less for C++ to fill during that.
+// Notes what the loop is given.
 void gives(FeedReader& reader, PyObject* batch) {
-  CallableHost& host = HostReferenceObject::host(reader.take);
+  if (!reader.returns) reader.returns = std::make_shared<SlotReturns>(HostReferenceObject::host(reader.take));
+  reader.returns->took(reader.slots >= slots_enough && has_result(reader.answers.get()));
   std::weak_ptr<Block> block;
   PyObject* array = nullptr;
   for (Py_ssize_t position = 0; PyDict_Next(batch, &position, nullptr, &array) != 0;) {
     if (!Numpy::get().is_array(array)) raise_python(PyExc_ValueError, "a feed's batch is a dict of arrays");
     block = block_of(Numpy::fields(array).base);
-    release_at_once(Numpy::fields(array).base, host);
+    release_at_once(Numpy::fields(array).base, reader.returns);
   }
   all_kept(reader);  // makes room
   reader.given.push_back(std::move(block));
@@ -227,6 +259,7 @@ PyObject* new_reader(PyTypeObject* type, PyObject*, PyObject*) noexcept {
     Ref made = checked(PyType_GenericAlloc(type, 0));  // zeros
     FeedReader& reader = reader_of(made.get());
     new (&reader.answers) Ref();
+    new (&reader.returns) std::shared_ptr<SlotReturns>();
     new (&reader.given) std::vector<std::weak_ptr<Block>>();
     reader.turn = PyThread_allocate_lock();
     if (reader.turn == nullptr) throw std::bad_alloc();
@@ -261,6 +294,7 @@ void deallocate_reader(PyObject* self) noexcept {
   FeedReader& reader = reader_of(self);
   clear_reader(self);
   reader.answers.~Ref();
+  reader.returns.~shared_ptr();
   reader.given.~vector();
   if (reader.turn != nullptr) PyThread_free_lock(reader.turn);
   free_object(self);

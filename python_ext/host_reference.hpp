@@ -5,7 +5,6 @@
 #pragma once
 
 #include "refs.hpp"
-#include "shared_block.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,7 +13,7 @@
 namespace py4cpp {
 
 // What a host reference needs to reach the host.
-class CallableHost : public ReleaseSender {
+class CallableHost {
  public:
   // Calls the callable with these arguments (a tuple, and a dict or null). `name` is what tracebacks call it. Throws
   // PythonRaised.
@@ -23,6 +22,8 @@ class CallableHost : public ReleaseSender {
   virtual Ref start(std::uint64_t id, PyObject* arguments, PyObject* keywords, const char* name) = 0;
   // So many references that came with messages are no longer held.
   virtual void release_callable(std::uint64_t id, std::uint64_t count) noexcept = 0;
+  // Sends what has been released, now rather than with the next message; doesn't wait for the host.
+  virtual void send_released() noexcept = 0;
 
  protected:
   ~CallableHost() = default;

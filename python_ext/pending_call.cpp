@@ -40,7 +40,7 @@ PyObject* result(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* ready(PyObject* self, PyObject*) noexcept {
-  return guarded([&] { return checked(PyBool_FromLong(of(self).host->answered(*untaken(self)) ? 1 : 0)); });
+  return guarded([&] { return checked(PyBool_FromLong(has_result(self) ? 1 : 0)); });
 }
 
 PyTypeObject* make_type() {
@@ -74,6 +74,8 @@ Ref next_result(PyObject* pending_call) {
   if (reply == nullptr || !reply->more()) mine.call.reset();
   return mine.host->digest(answer, mine.name.c_str());
 }
+
+bool has_result(PyObject* pending_call) { return of(pending_call).host->answered(*untaken(pending_call)); }
 
 Ref make_pending_call(PendingCallHost& host, std::shared_ptr<Session::Call> call, std::string name) {
   PendingCall* made = nullptr;

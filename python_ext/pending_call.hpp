@@ -36,4 +36,7 @@ Ref make_pending_call(PendingCallHost& host, std::shared_ptr<Session::Call> call
 // Waits for the next answer of such an object: what its method result() does.
 Ref next_result(PyObject* pending_call);
 
+// Whether it has been received.
+bool has_result(PyObject* pending_call);
+
 }  // namespace py4cpp

@@ -15,7 +15,7 @@ using Exports = std::multimap<const std::byte*, const SharedBlock*>;
 struct SharedBlock {
   PyObject head;
   std::shared_ptr<Block> block;
-  ReleaseSender* sender;  // null if it isn't urgent
+  std::shared_ptr<ReleaseSender> sender;  // null if it isn't urgent
   bool writable;
   Exports::iterator entry;
 };
@@ -33,7 +33,7 @@ void dealloc(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   SharedBlock* self = self_of(object);
   exports().erase(self->entry);
-  ReleaseSender* const sender = self->sender;
+  const std::shared_ptr<ReleaseSender> sender = self->block.use_count() == 1 ? std::move(self->sender) : nullptr;
   self->~SharedBlock();  // the block too, if this is the last one on it
   PyObject_Free(object);
   Py_DECREF(reinterpret_cast<PyObject*>(type));
@@ -91,7 +91,7 @@ Ref make_shared_block(std::shared_ptr<Block> block, bool writable) {
   }
   new (&self->block) std::shared_ptr<Block>(std::move(block));
   new (&self->entry) Exports::iterator(entry);
-  self->sender = nullptr;
+  new (&self->sender) std::shared_ptr<ReleaseSender>();
   self->writable = writable;
   entry->second = self;
   return Ref::steal(reinterpret_cast<PyObject*>(self));
@@ -108,6 +108,8 @@ std::shared_ptr<Block> exported_block(const std::byte* address) noexcept {
 
 std::shared_ptr<Block> block_of(PyObject* exporter) { return checked_self(exporter).block; }
 
-void release_at_once(PyObject* exporter, ReleaseSender& sender) { checked_self(exporter).sender = &sender; }
+void release_at_once(PyObject* exporter, std::shared_ptr<ReleaseSender> sender) {
+  checked_self(exporter).sender = std::move(sender);
+}
 
 }  // namespace py4cpp

@@ -23,15 +23,13 @@ std::shared_ptr<Block> block_of(PyObject* exporter);
 // Who tells the other side what is released here.
 class ReleaseSender {
  public:
-  // Sends what has been released, now rather than with the next message. Needs the GIL; doesn't wait for the other
-  // side.
-  virtual void send_released() noexcept = 0;
+  virtual ~ReleaseSender() = default;
 
- protected:
-  ~ReleaseSender() = default;
+  // A block has been released that should not wait for the next message. Needs the GIL.
+  virtual void send_released() noexcept = 0;
 };
 
-// The SharedBlock asks for that when it dies. `sender` outlives it. Throws PythonRaised if it is none.
-void release_at_once(PyObject* exporter, ReleaseSender& sender);
+// The SharedBlock says so when it dies and its block with it. Throws PythonRaised if it is none.
+void release_at_once(PyObject* exporter, std::shared_ptr<ReleaseSender> sender);
 
 }  // namespace py4cpp

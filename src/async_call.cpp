@@ -6,9 +6,9 @@
 
 namespace py4cpp {
 
-AsyncCall::AsyncCall(std::shared_ptr<Worker> worker, const Request& request)
+AsyncCall::AsyncCall(std::shared_ptr<Worker> worker, const Request& request, Session::Sending sending)
     : worker_(std::move(worker)), want_(request.want) {
-  worker_->start_call(*this, request, true, Session::Sending::batched, &held_);
+  worker_->start_call(*this, request, true, sending, &held_);
   started_ = true;
 }
 

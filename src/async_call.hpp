@@ -15,7 +15,7 @@ namespace py4cpp {
 
 class AsyncCall final : public PendingCall, public Session::Call, public std::enable_shared_from_this<AsyncCall> {
  public:
-  AsyncCall(std::shared_ptr<Worker> worker, const Request& request);
+  AsyncCall(std::shared_ptr<Worker> worker, const Request& request, Session::Sending sending);
   ~AsyncCall() override;
 
   bool ready() override;

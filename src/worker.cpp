@@ -302,7 +302,9 @@ std::shared_ptr<PendingCall> Worker::run_async(const Request& request) {
   Followed followed = followed_in(request);
   for (const auto& object : followed) object->call_started();
   try {
-    auto call = std::make_shared<AsyncCall>(shared_from_this(), request);
+    // What is given a feed leaves at once: what the caller does next is to fill it, and Python could begin.
+    const auto sending = followed.empty() ? Session::Sending::batched : Session::Sending::now;
+    auto call = std::make_shared<AsyncCall>(shared_from_this(), request, sending);
     if (!followed.empty()) call->follow(followed);
     return call;
   } catch (...) {

@@ -58,6 +58,17 @@ def ends_of_bodies(feed):
     return ends
 
 
+def wait_for_slots(feed, published, slots, last):
+    """How many batches there were. In each second body, waits until C++ has published what it can."""
+    taken = 0
+    for _ in feed:
+        taken += 1
+        if taken % 2:
+            while published[0] < min(taken - 1 + slots, last):
+                time.sleep(0.001)
+    return taken
+
+
 def refused(feed):
     """The errors of what its native half can't use."""
     attempts = [
