@@ -11,9 +11,9 @@ HERE = Path(__file__).resolve().parent
 # How often each benchmark of a program runs in a round, and at least how many seconds each time. Often and briefly
 # where what is compared takes microseconds: then a slow moment of the machine falls on a turn of either side.
 _REPETITIONS = {"async": (15, 0.02), "call": (15, 0.02), "callback": (15, 0.02), "feed": (15, 0.02),
-                "feed_overlap": (9, 0.05), "numpy": (9, 0.05)}
+                "feed_overlap": (9, 0.05), "numpy": (9, 0.05), "text": (3, 0.05)}
 # What takes long enough for its figures to be steady.
-_LONG = {"array_cold", "build_cost", "handle", "idle", "system_calls", "text"}
+_LONG = {"array_cold", "build_cost", "handle", "idle", "system_calls"}
 # Not for a quick look: what moves more than 64 MiB, makes a million of something, or waits.
 _LARGE = "-/(67108864|268435456|800000000|80000000|1073741824|4294967296|1000000)(/|$)"
 _QUICK = ["--benchmark_min_time=0", "--benchmark_repetitions=1", f"--benchmark_filter={_LARGE}"]

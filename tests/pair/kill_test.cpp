@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <iterator>
 #include <random>
 #include <thread>
 
@@ -64,11 +65,12 @@ class Stranger {
 class Load {
  public:
   explicit Load(py4cpp::Python& py) : py_(py) {
-    py_.exec("def apply(f, n):\n    return sum(f(i) for i in range(n))\n");
-    for (const auto work :
-         {&Load::calls, &Load::futures, &Load::arrays_to_python, &Load::arrays_from_python, &Load::callbacks}) {
-      threads_.emplace_back([this, work] { repeat(work); });
-    }
+    py_.exec(
+        "def apply(f, n):\n"
+        "    return sum(f(i) for i in range(n))\n"
+        "def add_up(feed):\n"
+        "    return sum(float(batch['x'].sum()) for batch in feed)\n");
+    for (const auto work : works) threads_.emplace_back([this, work] { repeat(work); });
   }
   ~Load() { join(); }
 
@@ -76,6 +78,8 @@ class Load {
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
   }
+
+  static constexpr int threads() { return static_cast<int>(std::size(works)); }
 
   std::atomic<int> done{0}, died{0}, wrong{0};
 
@@ -136,6 +140,30 @@ class Load {
     expect(py_.call<int>("apply", nested, 4) == 10, "a wrong sum of callbacks");
   }
 
+  void feeds() {
+    py4cpp::Feed feed(py_, {{"x", py4cpp::float64, {5'000}}}, {.slots = 3});
+    const auto sum = py_.call_async<double>("add_up", feed);
+    for (int i = 0; i < 8; ++i) {
+      py4cpp::Batch batch = feed.acquire();
+      batch.array<double>("x").view() = 1.0;
+      batch.publish();
+    }
+    feed.close();
+    expect(sum.get() == 40'000.0, "a wrong sum of batches");
+  }
+
+  void streams() {
+    int expected = 0;
+    for (const int found : py_.collect<int>(py_.eval<py4cpp::Object>("(i for i in range(50))"))) {
+      expect(found == expected++, "a wrong element of a stream");
+    }
+    expect(expected == 50, "a stream that ended early");
+  }
+
+  static constexpr void (Load::*works[])() = {
+      &Load::calls,     &Load::futures, &Load::arrays_to_python, &Load::arrays_from_python,
+      &Load::callbacks, &Load::feeds,   &Load::streams};
+
   py4cpp::Python& py_;
   py4cpp::Array<double> kept_;
   std::vector<std::thread> threads_;
@@ -171,7 +199,7 @@ TEST(KilledWorker, EveryCallEndsTyped) {
       sleep_at_most(round % 4 == 0 ? 5ms : 60ms);
       ASSERT_EQ(kill(worker, SIGKILL), 0);
       load.join();
-      EXPECT_EQ(load.died, 5);
+      EXPECT_EQ(load.died, Load::threads());
       EXPECT_EQ(load.wrong, 0);
       EXPECT_FALSE(py.alive());
       EXPECT_THROW(py.eval("1"), py4cpp::WorkerDied);
