@@ -1,12 +1,13 @@
 #include "freed_memory.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 
 namespace py4cpp {
 
 namespace {
+
+constexpr std::size_t line = 64;
 
 struct Freed {
   void* data;
@@ -15,9 +16,13 @@ struct Freed {
 
 // Without a destructor, since memory is freed after those of a thread have run, too.
 struct List {
-  std::array<Freed, 6> buffers;  // the newest first
+  std::array<Freed, 6> buffers;  // the newest last
   std::size_t count;
   bool is_over;
+
+  void remove(std::size_t at) noexcept {
+    for (--count; at < count; ++at) buffers[at] = buffers[at + 1];
+  }
 };
 constinit thread_local List list{};
 
@@ -32,26 +37,27 @@ thread_local Sweeper sweeper;
 
 }  // namespace
 
-void* take_freed(std::size_t size) noexcept {
+void* small_buffer(std::size_t size) noexcept {
   List& mine = list;
-  for (std::size_t i = 0; i < mine.count; ++i) {
+  for (std::size_t i = mine.count; i-- > 0;) {
     const Freed found = mine.buffers[i];
     if (found.size < size || found.size - size > size / 4) continue;
-    std::copy(mine.buffers.begin() + i + 1, mine.buffers.begin() + mine.count, mine.buffers.begin() + i);
-    --mine.count;
+    mine.remove(i);
     return found.data;
   }
-  return nullptr;
+  if (size > most_kept_freed) return nullptr;
+  return std::aligned_alloc(line, (size + size / 8 + line - 1) / line * line);
 }
 
 bool keep_freed(void* data, std::size_t size) noexcept {
   List& mine = list;
   if (data == nullptr || size > most_kept_freed || mine.is_over) return false;
   sweeper.is_there = true;
-  if (mine.count == mine.buffers.size()) std::free(mine.buffers[--mine.count].data);
-  std::copy_backward(mine.buffers.begin(), mine.buffers.begin() + mine.count, mine.buffers.begin() + mine.count + 1);
-  mine.buffers[0] = {data, size};
-  ++mine.count;
+  if (mine.count == mine.buffers.size()) {
+    std::free(mine.buffers[0].data);
+    mine.remove(0);
+  }
+  mine.buffers[mine.count++] = {data, size};
   return true;
 }
 

@@ -51,7 +51,7 @@ class Births {
     if (size > threshold_) {
       data = born(size, arena_->offer(size, true));
     } else if (size > least_threshold) {
-      data = take_freed(size);
+      data = small_buffer(size);
     }
     return data != nullptr ? data : own_.allocate(own_.context, size);
   }

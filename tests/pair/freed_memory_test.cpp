@@ -31,6 +31,15 @@ def reused(size):
   EXPECT_FALSE(py.eval<bool>("reused(200)"));  // too much would lie idle
 }
 
+TEST_F(FreedMemory, IsNewWhereNoneIsLeftAndBeginsWithALineOfTheCaches) {
+  py.exec("kept = [np.full(size, size % 251, np.uint8) for size in range(1025, 8192, 97)]");
+  EXPECT_TRUE(py.eval<bool>("all(address(array) % 64 == 0 for array in kept)"));
+  py.exec("kept = [np.ascontiguousarray(array) for array in kept] + [np.empty(array.size) for array in kept]");
+  EXPECT_TRUE(py.eval<bool>("all((a == size % 251).all() for a, size in zip(kept, range(1025, 8192, 97)))"));
+  py.exec("grown = np.full(3000, 7, np.uint8); grown.resize(7000, refcheck=False)");
+  EXPECT_TRUE(py.eval<bool>("(grown[:3000] == 7).all() and not grown[3000:].any()"));
+}
+
 TEST_F(FreedMemory, IsNeverGivenToTwo) {
   py.exec(R"(
 wrong = []
