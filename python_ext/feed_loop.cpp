@@ -7,12 +7,12 @@
 #include "pending_call.hpp"
 #include "saved_error.hpp"
 #include "shared_block.hpp"
+#include "slot_returns.hpp"
 
 #include <pythread.h>
 #include <structmember.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -23,35 +23,7 @@ namespace py4cpp {
 
 namespace {
 
-// When the slots go back that the loop has let go of. At once, since C++ may wait for one: sent with the next message,
-// it would be one less to fill during the loop's next body. But where more batches are here already and the bodies are
-// short, C++ fills slots faster than the loop takes them. Then two go back together: half the messages, and fewer
-// batches lie between the two sides, so more of what the loop reads is in the processors' caches still.
-class SlotReturns final : public ReleaseSender {
- public:
-  explicit SlotReturns(CallableHost& host) noexcept : host_(host) {}
-
-  // The loop takes a batch; whether there are more to take, and slots enough for C++ to have one to fill all the same.
-  void took(bool more) noexcept {
-    const auto now = std::chrono::steady_clock::now();
-    behind_ = more && now - taken_ < short_body;
-    taken_ = now;
-  }
-  void send_released() noexcept override {
-    kept_ = behind_ && !kept_;
-    if (!kept_) host_.send_released();
-  }
-
- private:
-  static constexpr auto short_body = std::chrono::milliseconds(1);
-
-  CallableHost& host_;
-  std::chrono::steady_clock::time_point taken_;  // the last one
-  bool behind_ = false;
-  bool kept_ = false;  // C++ has not been told of the last one yet; 50 ms later at the latest, it is
-};
-
-constexpr Py_ssize_t slots_enough = 4;
+constexpr Py_ssize_t slots_enough = 4;  // to keep one back and have C++ fill another all the same
 
 struct FeedReader {
   PyObject head;

@@ -177,6 +177,13 @@ TEST(Array, TakesEveryKindOfExpression) {
   takes(alike.array().view());
 }
 
+TEST(Array, TakesNothingOfSomething) {
+  Guarded<float> guarded({0, 3}, {3, 1});
+  const xt::xarray<float> matrix = xt::ones<float>({4, 3});
+  guarded.array().view() = xt::strided_view(matrix, {xt::range(2, 2), xt::all()});
+  EXPECT_EQ(guarded.array().view().size(), 0u);
+}
+
 TEST(Array, TakesBooleansThatAreBits) {
   const auto array = AnyArray::allocate(dtype_of<bool>, {4}).as<bool>();
   const std::vector<bool> bits{true, false, true, true};

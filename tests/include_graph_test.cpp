@@ -61,7 +61,7 @@ const std::vector<Layer>& layers() {
         "python_ext/message_values", "python_ext/module", "python_ext/names", "python_ext/ndarray", "python_ext/numpy_api",
         "python_ext/numpy_memory", "python_ext/object_table", "python_ext/pending_call",
         "python_ext/refs", "python_ext/saved_error", "python_ext/server", "python_ext/shared_block",
-        "python_ext/stack_room", "python_ext/started_calls", "python_ext/steps", "python_ext/to_wire",
+        "python_ext/slot_returns", "python_ext/stack_room", "python_ext/started_calls", "python_ext/steps", "python_ext/to_wire",
         "python_ext/watchdog"}},
       {"python",
        {"async_call", "attendant", "chain", "continuation", "deferred_callable", "elastic_executor",

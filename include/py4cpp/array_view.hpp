@@ -71,6 +71,7 @@ const T* elements_in_memory(const E& e, const Strides& strides) {
 // it is, which is faster than a loop where it doesn't fit into the cache: memmove then writes past it.
 template <class T, class E>
 void write_row_major(T* data, std::size_t size, const ViewShape& shape, const E& e) {
+  if (size == 0) return;  // `data` may be null
   auto plain = plain_adaptor(data, size, shape);
   if (const T* elements = elements_in_memory<T>(e, plain.strides())) {
     std::memmove(data, elements, size * sizeof(T));
