@@ -1,5 +1,6 @@
 """What the library costs a program that uses it: seconds to compile its header, beside the xtensor headers that it must
-bring, and where it has been precompiled; and bytes that it adds to a program that makes one call, linked statically."""
+bring, the smaller header that has all but BigInt, feeds and the like, and where it has been precompiled; and bytes that
+it adds to a program that makes one call, linked statically."""
 
 import os
 import random
@@ -19,6 +20,7 @@ SOURCES = {
     "nothing": "int main() {}\n",
     "xtensor": XTENSOR + "int main() {}\n",
     "py4cpp": "#include <py4cpp/py4cpp.hpp>\nint main() {}\n",
+    "py4cpp_python": "#include <py4cpp/python.hpp>\nint main() {}\n",
     PRECOMPILED: "int main() {}\n",
     "py4cpp_call": '#include <py4cpp/py4cpp.hpp>\nint main() { return py4cpp::Python().call<int>("int", "0"); }\n',
 }

@@ -4,6 +4,7 @@
 #include "fresh_copy.hpp"
 
 #include <py4cpp/any_array.hpp>
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/convert_chrono.hpp>
 
 #include <complex>
@@ -241,7 +242,7 @@ class Decoder {
       case wire::Kind::integer:
         return Value::make(node.integer());
       case wire::Kind::big_integer:
-        return Value::make(big_from(reader_.text(node)));
+        return Value(big_from(reader_.text(node)));
       case wire::Kind::floating:
         return Value::make(node.floating());
       case wire::Kind::complex:

@@ -1,5 +1,6 @@
 #include <py4cpp/convert.hpp>
 
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/object.hpp>
 
@@ -165,13 +166,13 @@ std::uint64_t unsigned_from(const Value& value, std::uint64_t high) {
   throw_mismatch(range_text("0", std::to_string(high)), *local);
 }
 
-BigInt big_integer_from(const Value& value) {
+BigInt BigIntegers::from(const Value& value) {
   const Local local(value, Kind::integer);
   if (const auto* x = local->get_if<BigInt>()) return *x;
   if (const auto* x = local->get_if<std::int64_t>()) return *x;
   if (const auto* x = local->get_if<bool>()) return *x ? 1 : 0;
   if (const auto* x = local->get_if<AnyArray>(); x != nullptr && x->dimension() == 0) {
-    return big_integer_from(scalar_of(*x));
+    return from(scalar_of(*x));
   }
   throw_mismatch("int", *local);
 }

@@ -1,5 +1,6 @@
 #include <py4cpp/convert_chrono.hpp>
 
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/object.hpp>
@@ -42,18 +43,14 @@ BigInt whole_microseconds(double seconds) {  // as timedelta(seconds=...) does: 
   return BigInt(whole) * 1'000'000 + BigInt(std::nearbyint((seconds - whole) * 1e6));
 }
 
+// Whole microseconds, exact, where `exact`; else seconds as a number.
+struct Span {
+  bool exact;
+  BigInt microseconds;
+  double seconds;
+};
+
 Span exact_span(BigInt microseconds) { return Span{true, std::move(microseconds), 0}; }
-
-}  // namespace
-
-Value timedelta_from_ticks(std::int64_t ticks, std::int64_t num, std::int64_t den) {
-  return timedelta(divide_rounded(BigInt(ticks) * num * 1'000'000, den));
-}
-
-Value timedelta_from_seconds(double seconds) {
-  if (!std::isfinite(seconds)) throw Error(ErrorKind::invalid, "a duration that is no finite number");
-  return timedelta(whole_microseconds(seconds));
-}
 
 Span span_from(const Value& value) {
   const Object* object = value.get_if<Object>();
@@ -83,6 +80,22 @@ Span span_from(const Value& value) {
       break;
   }
   throw_mismatch("timedelta, or a number of seconds", *local);
+}
+
+}  // namespace
+
+Value timedelta_from_ticks(std::int64_t ticks, std::int64_t num, std::int64_t den) {
+  return timedelta(divide_rounded(BigInt(ticks) * num * 1'000'000, den));
+}
+
+Value timedelta_from_seconds(double seconds) {
+  if (!std::isfinite(seconds)) throw Error(ErrorKind::invalid, "a duration that is no finite number");
+  return timedelta(whole_microseconds(seconds));
+}
+
+double seconds_from(const Value& value) {
+  const Span span = span_from(value);
+  return span.exact ? static_cast<double>(span.microseconds) / 1e6 : span.seconds;
 }
 
 std::int64_t ticks_from(const Value& value, std::int64_t num, std::int64_t den, std::int64_t low, std::int64_t high) {

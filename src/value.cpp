@@ -1,5 +1,6 @@
 #include <py4cpp/value.hpp>
 
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/object.hpp>
 
@@ -153,11 +154,11 @@ Value Value::make(std::uint64_t x) {
   return held(Kind::big_integer, &Payload::node, detail::boxed(BigInt(x)));
 }
 
-Value Value::make_big(BigInt x) {
+Value detail::BigIntegers::to(BigInt x) {
   if (x >= std::numeric_limits<std::int64_t>::min() && x <= std::numeric_limits<std::int64_t>::max()) {
-    return make(static_cast<std::int64_t>(x));
+    return Value::make(static_cast<std::int64_t>(x));
   }
-  return held(Kind::big_integer, &Payload::node, detail::boxed(std::move(x)));
+  return Value::held(Kind::big_integer, &Value::Payload::node, boxed(std::move(x)));
 }
 
 Value Value::make(std::string_view utf8) {

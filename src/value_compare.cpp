@@ -3,6 +3,7 @@
 // Both walk a value in post-order. A frame stands for one pair of containers whose elements are being compared (or one
 // container being hashed); whatever its newest child turns out to be is handed back to it by the loop.
 
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/object.hpp>
 #include <py4cpp/value.hpp>
 

@@ -1,5 +1,6 @@
 #include "value_text.hpp"
 
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/object.hpp>
 #include <py4cpp/value.hpp>
 

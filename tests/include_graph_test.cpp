@@ -44,7 +44,7 @@ const std::vector<Layer>& layers() {
       {"array",
        {"any_array", "array", "array_view", "arrow", "dlpack", "strided_loop", "xtensor_cxx20"}},
       {"value",
-       {"arguments", "callable", "collections", "collections_inline", "convert", "convert_array", "convert_chrono",
+       {"arguments", "big_int", "callable", "collections", "collections_inline", "convert", "convert_array", "convert_chrono",
         "convert_container", "convert_path", "convert_scalar", "convert_struct", "eigen", "generator", "handle",
         "host_object", "monitor", "object", "request", "shared_node", "slice", "value", "value_compare", "value_text"}},
       {"wire",
@@ -209,6 +209,17 @@ TEST(IncludeGraph, EveryQuotedIncludeIsAFileOfOurs) {
     for (const Include& include : includes) {
       if (include.text[0] != '"' || include.file) continue;
       EXPECT_EQ(include.text, '"' + std::string(generated_header) + '"') << "in " << file;
+    }
+  }
+}
+
+// Its header takes as long to compile as all else together.
+TEST(IncludeGraph, OfThePublicHeadersOnlyTheOneForAllBringsMultiprecision) {
+  for (const auto& [file, includes] : files()) {
+    if (!file.starts_with("include/")) continue;
+    for (const Include& include : includes) {
+      if (include.text.starts_with("<boost/multiprecision/")) EXPECT_EQ(file, "include/py4cpp/big_int.hpp");
+      if (include.text == "<py4cpp/big_int.hpp>") EXPECT_EQ(file, "include/py4cpp/py4cpp.hpp");
     }
   }
 }

@@ -1,3 +1,4 @@
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/convert.hpp>
 #include <py4cpp/error.hpp>
 #include <py4cpp/object.hpp>

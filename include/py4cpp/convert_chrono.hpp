@@ -33,13 +33,7 @@ namespace detail {
 Value timedelta_from_ticks(std::int64_t ticks, std::int64_t num, std::int64_t den);
 Value timedelta_from_seconds(double seconds);
 
-// Whole microseconds, exact, where `exact`; else seconds as a number.
-struct Span {
-  bool exact;
-  BigInt microseconds;
-  double seconds;
-};
-Span span_from(const Value& value);
+double seconds_from(const Value& value);
 // Throws ConversionError if the span is no whole number of ticks, or out of range. A number of seconds is rounded to
 // the microsecond, or to the tick if that is finer.
 std::int64_t ticks_from(const Value& value, std::int64_t num, std::int64_t den, std::int64_t low, std::int64_t high);
@@ -67,9 +61,7 @@ struct Convert<std::chrono::duration<Rep, Period>> {
                                                                       : std::numeric_limits<std::int64_t>::max();
       return Duration(static_cast<Rep>(detail::ticks_from(value, Period::num, Period::den, low, high)));
     } else {
-      const detail::Span span = detail::span_from(value);
-      const double seconds = span.exact ? static_cast<double>(span.microseconds) / 1e6 : span.seconds;
-      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(detail::seconds_from(value)));
     }
   }
 };

@@ -301,7 +301,7 @@ constexpr bool is_exactly(Kind kind) noexcept {
   if constexpr (OneOf<T, None, std::monostate>) return kind == Kind::none;
   else if constexpr (std::same_as<T, bool>) return kind == Kind::boolean;
   else if constexpr (PlainInteger<T> || std::is_enum_v<T>) return kind == Kind::integer || kind == Kind::big_integer;
-  else if constexpr (std::same_as<T, BigInt>) return kind == Kind::big_integer;
+  else if constexpr (is_big_int<T>) return kind == Kind::big_integer;
   else if constexpr (OneOf<T, float, double, Float16, BFloat16>) return kind == Kind::floating;
   else if constexpr (OneOf<T, std::complex<float>, std::complex<double>>) return kind == Kind::complex;
   else if constexpr (OneOf<T, std::string, char>) return kind == Kind::string;

@@ -41,7 +41,6 @@ class Local {
 
 std::int64_t signed_from(const Value& value, std::int64_t low, std::int64_t high);
 std::uint64_t unsigned_from(const Value& value, std::uint64_t high);
-BigInt big_integer_from(const Value& value);
 double double_from(const Value& value);
 float float_from(const Value& value);
 // As a double, a NaN with its payload: the processor would make a signalling one quiet.
@@ -145,12 +144,6 @@ struct Convert<T> {
       return static_cast<T>(detail::unsigned_from(value, Limits::max()));
     }
   }
-};
-
-template <>
-struct Convert<BigInt> {
-  static Value to(BigInt x) { return Value::make(std::move(x)); }
-  static BigInt from(const Value& value) { return detail::big_integer_from(value); }
 };
 
 // A one-character str.

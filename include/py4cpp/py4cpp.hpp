@@ -2,6 +2,7 @@
 #pragma once
 
 #include <py4cpp/array.hpp>
+#include <py4cpp/big_int.hpp>
 #include <py4cpp/chain.hpp>
 #include <py4cpp/collect.hpp>
 #include <py4cpp/config.hpp>

@@ -8,8 +8,6 @@
 #include <py4cpp/handle.hpp>
 #include <py4cpp/shared_node.hpp>
 
-#include <boost/multiprecision/cpp_int.hpp>
-
 #include <complex>
 #include <concepts>
 #include <cstddef>
@@ -26,7 +24,6 @@
 
 namespace py4cpp {
 
-using BigInt = boost::multiprecision::cpp_int;
 using Bytes = std::vector<std::byte>;
 
 struct None {
@@ -71,10 +68,15 @@ struct ShortText {
   std::uint8_t size;
 };
 struct Lending;
+struct BigIntegers;
+
+// Said of BigInt in <py4cpp/big_int.hpp>, as all that concerns it: Boost's header alone takes a second to compile.
+template <class T>
+inline constexpr bool is_big_int = false;
 
 template <class T>
-concept ValueKind = OneOf<T, None, bool, std::int64_t, BigInt, double, std::complex<double>, std::string, Bytes, List,
-                          Tuple, Set, Dict, AnyArray, Object>;
+concept ValueKind = is_big_int<T> || OneOf<T, None, bool, std::int64_t, double, std::complex<double>, std::string,
+                                           Bytes, List, Tuple, Set, Dict, AnyArray, Object>;
 
 }  // namespace detail
 
@@ -100,7 +102,8 @@ class Value {
   template <class T>
   bool is() const noexcept {
     static_assert(detail::ValueKind<T>, "is<T>() takes only the types that a Value holds: None, bool, std::int64_t, "
-                  "BigInt, double, std::complex<double>, std::string, Bytes, List, Tuple, Set, Dict, AnyArray, Object");
+                  "BigInt (with <py4cpp/big_int.hpp>), double, std::complex<double>, std::string, Bytes, List, Tuple, "
+                  "Set, Dict, AnyArray, Object");
     if constexpr (std::same_as<T, std::string>) return kind() == Kind::string;
     else return get_if<T>() != nullptr;
   }
@@ -144,15 +147,11 @@ class Value {
   friend std::string to_string(const Value& value) { return value.describe(); }
   friend std::ostream& operator<<(std::ostream& out, const Value& value) { return print(out, value); }
 
-  // One of exactly the kinds; what Convert is built on. A BigInt that fits becomes an integer.
+  // One of exactly the kinds; what Convert is built on.
   static Value make(None) noexcept { return {}; }
   static Value make(bool x) noexcept { return plain(Kind::boolean, &Plain::boolean, x); }
   static Value make(std::int64_t x) noexcept { return plain(Kind::integer, &Plain::integer, x); }
   static Value make(std::uint64_t x);
-  template <std::same_as<BigInt> B>  // an overload would have each number asked whether it converts to a BigInt
-  static Value make(B x) {
-    return make_big(std::move(x));
-  }
   static Value make(double x) noexcept { return plain(Kind::floating, &Plain::floating, x); }
   static Value make(std::complex<double> x) noexcept {
     return plain(Kind::complex, &Plain::complex, x);
@@ -172,6 +171,7 @@ class Value {
 
  private:
   friend struct detail::Lending;
+  friend struct detail::BigIntegers;
 
   // What is copied as it lies there.
   union Plain {
@@ -226,7 +226,6 @@ class Value {
   static const T& unboxed(const detail::SharedNode& node) noexcept {
     return static_cast<const detail::Boxed<T>*>(node.get())->value;
   }
-  static Value make_big(BigInt x);
   void copy(const Value& other) noexcept;
   void take(Value& other) noexcept;  // and leaves it None
   void drop() noexcept;
@@ -276,7 +275,7 @@ const T* Value::get_if() const noexcept {
     return kind_ == Kind::floating ? &payload_.plain.floating : nullptr;
   } else if constexpr (std::same_as<T, std::complex<double>>) {
     return kind_ == Kind::complex ? &payload_.plain.complex : nullptr;
-  } else if constexpr (std::same_as<T, BigInt>) {
+  } else if constexpr (detail::is_big_int<T>) {
     return kind_ == Kind::big_integer ? &unboxed<T>(payload_.node) : nullptr;
   } else if constexpr (std::same_as<T, Bytes>) {
     if (kind_ != Kind::bytes) return nullptr;
