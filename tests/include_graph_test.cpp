@@ -218,8 +218,12 @@ TEST(IncludeGraph, OfThePublicHeadersOnlyTheOneForAllBringsMultiprecision) {
   for (const auto& [file, includes] : files()) {
     if (!file.starts_with("include/")) continue;
     for (const Include& include : includes) {
-      if (include.text.starts_with("<boost/multiprecision/")) EXPECT_EQ(file, "include/py4cpp/big_int.hpp");
-      if (include.text == "<py4cpp/big_int.hpp>") EXPECT_EQ(file, "include/py4cpp/py4cpp.hpp");
+      if (include.text.starts_with("<boost/multiprecision/")) {
+        EXPECT_EQ(file, "include/py4cpp/big_int.hpp");
+      }
+      if (include.text == "<py4cpp/big_int.hpp>") {
+        EXPECT_EQ(file, "include/py4cpp/py4cpp.hpp");
+      }
     }
   }
 }
