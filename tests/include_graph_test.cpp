@@ -44,9 +44,10 @@ const std::vector<Layer>& layers() {
       {"array",
        {"any_array", "array", "array_view", "arrow", "dlpack", "strided_loop", "xtensor_cxx20"}},
       {"value",
-       {"arguments", "big_int", "callable", "collections", "collections_inline", "convert", "convert_array", "convert_chrono",
-        "convert_container", "convert_path", "convert_scalar", "convert_struct", "eigen", "generator", "handle",
-        "host_object", "monitor", "object", "request", "shared_node", "slice", "value", "value_compare", "value_text"}},
+       {"arguments", "big_int", "callable", "collections", "collections_inline", "convert", "convert_array",
+        "convert_chrono", "convert_container", "convert_path", "convert_scalar", "convert_struct", "eigen", "generator",
+        "handle", "host_object", "monitor", "object", "request", "shared_node", "slice", "value", "value_compare",
+        "value_text"}},
       {"wire",
        {"call_message", "codec", "exports", "failure_codec", "message", "pooled_writer", "wire"}},
       {"channel",
@@ -57,11 +58,11 @@ const std::vector<Layer>& layers() {
        {"python_ext/as_object", "python_ext/call_arguments", "python_ext/code_cache", "python_ext/conversion",
         "python_ext/failure", "python_ext/feed_loop", "python_ext/freed_memory", "python_ext/from_wire",
         "python_ext/greeting", "python_ext/host_callable", "python_ext/host_calls", "python_ext/host_iterator",
-        "python_ext/host_reference", "python_ext/interrupt", "python_ext/mapped_segment",
-        "python_ext/message_values", "python_ext/module", "python_ext/names", "python_ext/ndarray", "python_ext/numpy_api",
-        "python_ext/numpy_memory", "python_ext/object_table", "python_ext/pending_call",
-        "python_ext/refs", "python_ext/saved_error", "python_ext/server", "python_ext/shared_block",
-        "python_ext/slot_returns", "python_ext/stack_room", "python_ext/started_calls", "python_ext/steps", "python_ext/to_wire",
+        "python_ext/host_reference", "python_ext/interrupt", "python_ext/mapped_segment", "python_ext/message_values",
+        "python_ext/module", "python_ext/names", "python_ext/ndarray", "python_ext/numpy_api",
+        "python_ext/numpy_memory", "python_ext/object_table", "python_ext/pending_call", "python_ext/refs",
+        "python_ext/saved_error", "python_ext/server", "python_ext/shared_block", "python_ext/slot_returns",
+        "python_ext/stack_room", "python_ext/started_calls", "python_ext/steps", "python_ext/to_wire",
         "python_ext/watchdog"}},
       {"python",
        {"async_call", "attendant", "chain", "continuation", "deferred_callable", "elastic_executor",
@@ -213,7 +214,7 @@ TEST(IncludeGraph, EveryQuotedIncludeIsAFileOfOurs) {
   }
 }
 
-// Its header takes as long to compile as all else together.
+// Boost.Multiprecision takes as long to compile as all else together.
 TEST(IncludeGraph, OfThePublicHeadersOnlyTheOneForAllBringsMultiprecision) {
   for (const auto& [file, includes] : files()) {
     if (!file.starts_with("include/")) continue;

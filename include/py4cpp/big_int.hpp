@@ -1,5 +1,5 @@
-// BigInt: an int beyond 64 bits, of any size. Apart from <py4cpp/value.hpp>, which holds it, since Boost.Multiprecision's
-// header takes longer to compile than all of py4cpp: a file that uses no BigInt can do with the smaller headers.
+// BigInt: an int of any size. Apart from <py4cpp/value.hpp>, whose Value holds it, since Boost.Multiprecision's header
+// takes longer to compile than all of py4cpp's: a file that uses no BigInt can do with the smaller ones.
 #pragma once
 
 #include <py4cpp/value.hpp>

@@ -7,10 +7,10 @@
 // of numpy arrays: give it to the call that reads it.
 //
 // If that call fails, or its worker ends, acquire() throws the same error. If it returns from a loop that it left
-// before the end, acquire() throws Error(invalid) rather than wait. If it returns without having begun a loop, acquire()
-// waits for one: another call, given the feed or holding it in Python, may begin it; acquire_for() and Timeout limit
-// that. If the feed ends by an exception in C++ (fail(), or its destructor while one is on its way), Python's loop
-// raises HostError.
+// before the end, acquire() throws Error(invalid) rather than wait. If it returns without having begun one, acquire()
+// waits: another call, given the feed or finding it in Python, may begin a loop; acquire_for() and Timeout limit that.
+// If the feed ends by an exception in C++ (fail(), or its destructor while one is on its way), Python's loop raises
+// HostError.
 //
 // Any number of threads may acquire and publish; a Batch is one thread's at a time. Movable.
 #pragma once
